@@ -1,0 +1,249 @@
+// Entering the lab: two system calls, four settings, 256 addresses, and a good explanation where
+// the kernel says no.
+#include "bench/lab.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/ipv6.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+#include "ring/error.h"
+
+namespace ringchurn {
+namespace {
+
+constexpr int kDestinations = 256;
+
+/// Closes a descriptor at the end of the scope; -1 is a failed open and closes nothing.
+struct Descriptor {
+  explicit Descriptor(int descriptor) : fd(descriptor) {}
+  ~Descriptor() {
+    if (fd >= 0) close(fd);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  const int fd;
+};
+
+std::optional<std::string> read_setting(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  if (!std::getline(file, line)) return std::nullopt;
+  std::replace(line.begin(), line.end(), '\t', ' ');
+  return line;
+}
+
+/// One write(2), as /proc wants it. False with errno set if the kernel refused.
+bool write_setting(const std::string& path, std::string_view value) {
+  const Descriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  return file.fd >= 0 && write(file.fd, value.data(), value.size()) == std::ssize(value);
+}
+
+bool has_seccomp_filter() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("Seccomp:")) return line.ends_with('2');  // SECCOMP_MODE_FILTER
+  }
+  return false;
+}
+
+[[noreturn]] void refuse(std::string step, int error) {
+  NamespaceRefusal refusal;
+  refusal.step = std::move(step);
+  refusal.error = error;
+  refusal.root = geteuid() == 0;
+  refusal.seccomp_filter = has_seccomp_filter();
+  refusal.max_user_namespaces = read_setting("/proc/sys/user/max_user_namespaces");
+  refusal.max_net_namespaces = read_setting("/proc/sys/user/max_net_namespaces");
+  refusal.unprivileged_userns_clone = read_setting("/proc/sys/kernel/unprivileged_userns_clone");
+  refusal.apparmor_restrict_unprivileged_userns =
+      read_setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
+  throw Error(kExitCannotRun, explain(refusal));
+}
+
+bool bring_up_loopback() {
+  const Descriptor socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  return socket_fd.fd >= 0 && ioctl(socket_fd.fd, SIOCSIFFLAGS, &request) == 0;
+}
+
+/// Maps the caller's user and group to themselves, so that files keep their owner. setgroups must
+/// be given up first, or an ordinary user may not map a group (user_namespaces(7), since 3.19).
+void keep_own_identity(uid_t user, gid_t group) {
+  const auto write_own = [](const char* path, const std::string& value) {
+    if (!write_setting(path, value)) refuse(fmt::format("write {}", path), errno);
+  };
+  write_own("/proc/self/setgroups", "deny");
+  write_own("/proc/self/uid_map", fmt::format("{0} {0} 1", user));
+  write_own("/proc/self/gid_map", fmt::format("{0} {0} 1", group));
+}
+
+/// Leaves the host's network. Returns whether that took a user namespace: root of a container may
+/// lack the capability to make a network namespace, or the one to use it.
+bool enter_namespace() {
+  if (unshare(CLONE_NEWNET) == 0 && bring_up_loopback()) return false;
+  const uid_t user = geteuid();
+  const gid_t group = getegid();
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) refuse("unshare", errno);
+  keep_own_identity(user, group);
+  if (!bring_up_loopback()) refuse("bring up lo", errno);
+  return true;
+}
+
+/// Writes the first of `values` that the kernel accepts.
+void set_sysctl(Lab& lab, const std::string& name, std::initializer_list<const char*> values) {
+  std::string path = name;
+  std::replace(path.begin(), path.end(), '.', '/');
+  path = "/proc/sys/" + path;
+  const bool accepted = std::any_of(values.begin(), values.end(), [&path](const char* value) {
+    return write_setting(path, value);
+  });
+  if (const auto value = read_setting(path)) lab.sysctls.push_back({name, *value, accepted});
+}
+
+/// All of these belong to the namespace; the host's stay as they are. Nothing else is changed.
+void set_sysctls(Lab& lab) {
+  set_sysctl(lab, "net.ipv4.ip_local_port_range", {"1024 65535"});
+  // 65535 is the limit of kernels that keep a socket's backlog in 16 bits.
+  set_sysctl(lab, "net.core.somaxconn", {"1048576", "65535"});
+  set_sysctl(lab, "net.ipv4.tcp_max_syn_backlog", {"1048576"});
+  // A full table makes a graceful close skip TIME_WAIT (TCPTimeWaitOverflow). This many never fill:
+  // they would need 280,000 closes a second, each staying for the kernel's fixed 60 s.
+  set_sysctl(lab, "net.ipv4.tcp_max_tw_buckets", {"16777216"});
+}
+
+/// The unique local prefix (RFC 4193) is ASCII "rchur" behind the fd. Loopback skips duplicate
+/// address detection, so the addresses serve at once.
+std::vector<std::string> add_ipv6_addresses() {
+  const Descriptor socket_fd(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  in6_ifreq request{};
+  request.ifr6_prefixlen = 128;
+  request.ifr6_ifindex = static_cast<int>(if_nametoindex("lo"));
+  std::vector<std::string> added;
+  for (int host = 1; host <= kDestinations; ++host) {
+    const std::string address = fmt::format("fd72:6368:7572::{:x}", host);
+    inet_pton(AF_INET6, address.c_str(), &request.ifr6_addr);
+    if (socket_fd.fd < 0 || ioctl(socket_fd.fd, SIOCSIFADDR, &request) != 0) break;
+    added.push_back(address);
+  }
+  return added;
+}
+
+bool has_ipv6_loopback() {
+  const Descriptor socket_fd(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  return socket_fd.fd >= 0 &&
+         bind(socket_fd.fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+std::vector<std::string> ipv4_loopback_addresses() {
+  std::vector<std::string> addresses;
+  for (int host = 1; host <= kDestinations; ++host) {
+    addresses.push_back(fmt::format("127.0.{}.{}", host / 256, host % 256));
+  }
+  return addresses;
+}
+
+bool is_zero(const std::optional<std::string>& setting) { return setting == "0"; }
+
+struct Diagnosis {
+  std::string reason;
+  std::string remedy;  ///< besides --lab host
+};
+
+Diagnosis diagnose_limit(const NamespaceRefusal& refusal) {
+  const std::string limits = fmt::format(
+      "user.max_user_namespaces = {}, user.max_net_namespaces = {}",
+      refusal.max_user_namespaces.value_or("?"), refusal.max_net_namespaces.value_or("?"));
+  if (is_zero(refusal.max_net_namespaces)) {
+    return {"network namespaces are switched off (user.max_net_namespaces = 0)",
+            "sudo sysctl user.max_net_namespaces=1000"};
+  }
+  if (is_zero(refusal.max_user_namespaces) && !refusal.root) {
+    return {"user namespaces are switched off (user.max_user_namespaces = 0)", "run with sudo"};
+  }
+  return {fmt::format("the limit on namespaces is reached ({})", limits), "raise it with sysctl"};
+}
+
+Diagnosis diagnose_permission(const NamespaceRefusal& refusal) {
+  // First, because a container shows the host's settings too, and sudo would not help in there.
+  if (refusal.seccomp_filter) {
+    return {"a seccomp filter forbids it, as containers do by default",
+            "start the container with --privileged or --security-opt seccomp=unconfined"};
+  }
+  if (!refusal.root && is_zero(refusal.unprivileged_userns_clone)) {
+    return {"only root may create user namespaces here (kernel.unprivileged_userns_clone = 0)",
+            "run with sudo"};
+  }
+  if (!refusal.root && refusal.apparmor_restrict_unprivileged_userns == "1") {
+    return {
+        "AppArmor forbids it to ordinary users, as Ubuntu does by default "
+        "(kernel.apparmor_restrict_unprivileged_userns = 1)",
+        "run with sudo"};
+  }
+  if (refusal.root) {
+    return {"this root lacks CAP_SYS_ADMIN or CAP_NET_ADMIN, as in a container, or is in a chroot",
+            "start the container with --privileged"};
+  }
+  return {"a security module forbids it, or this is a chroot", "run with sudo"};
+}
+
+Diagnosis diagnose(const NamespaceRefusal& refusal) {
+  switch (refusal.error) {
+    case EPERM:
+    case EACCES:
+      return diagnose_permission(refusal);
+    case ENOSPC:
+    case EUSERS:  // what ENOSPC was called before Linux 4.9
+      return diagnose_limit(refusal);
+    case EINVAL:
+    case ENOSYS:
+      return {"this kernel was built without user or network namespaces",
+              "use a kernel with CONFIG_USER_NS and CONFIG_NET_NS"};
+    default:
+      return {"the kernel gave no further reason", "run with sudo"};
+  }
+}
+
+}  // namespace
+
+std::string explain(const NamespaceRefusal& refusal) {
+  const Diagnosis diagnosis = diagnose(refusal);
+  return fmt::format("cannot enter a private network namespace: {}: {}: {}; {}, or use --lab host",
+                     refusal.step, std::strerror(refusal.error), diagnosis.reason,
+                     diagnosis.remedy);
+}
+
+Lab enter_lab(LabKind kind) {
+  Lab lab;
+  lab.kind = kind;
+  lab.ipv4_destinations = ipv4_loopback_addresses();
+  if (kind == LabKind::host) {
+    if (has_ipv6_loopback()) lab.ipv6_destinations = {"::1"};
+    return lab;
+  }
+  lab.user_namespace = enter_namespace();
+  set_sysctls(lab);
+  lab.ipv6_destinations = add_ipv6_addresses();
+  return lab;
+}
+
+}  // namespace ringchurn

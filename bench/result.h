@@ -1,0 +1,156 @@
+// What a run or a comparison found out: plain data, filled in by the runner, judged by the verdicts,
+// printed by the reports. Nothing here computes, and every number in it was measured; what could not
+// be measured is an empty optional, never a zero.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/histogram.h"
+
+namespace ringchurn {
+
+/// What the numbers are about. Everything that somebody needs to repeat the run.
+struct Context {
+  std::string version;     ///< ringchurn's own
+  std::string command;     ///< the command line as typed
+  std::string kernel;      ///< uname: release and machine
+  std::string liburing;    ///< version built against
+  std::string compiler;    ///< and build type
+  std::string cpu_model;
+  unsigned cpus = 0;       ///< that this process may run on
+  std::string lab;         ///< "private" or "host"
+  std::string layout;      ///< "pair" (client and server thread) or "single" (both ends on one thread)
+  std::string family;      ///< "ipv4" or "ipv6"
+  unsigned threads = 0;    ///< pairs, or single threads
+  unsigned concurrency = 0;  ///< connections in flight at once, over all threads
+  std::uint64_t seed = 0;
+  std::string started_at;  ///< UTC, ISO 8601
+  double elapsed_s = 0;    ///< of the load, first start to last end
+  std::vector<std::pair<std::string, std::string>> sysctls;  ///< that the lab set
+};
+
+/// One side's account of one scenario. It closes when opened = finished + unexpected + open.
+struct Ledger {
+  std::uint64_t opened = 0;            ///< client: scripts begun. Server: connections accepted
+  std::uint64_t finished = 0;          ///< every step ended as an expectation allows
+  std::uint64_t unexpected = 0;        ///< given up after an unexpected outcome
+  std::uint64_t open_at_deadline = 0;  ///< still playing when the run had to end
+  bool closes() const { return opened == finished + unexpected + open_at_deadline; }
+};
+
+/// Application bytes in one direction. `lost` = sent - received: what a send was told is on its way
+/// and no receive ever returned.
+struct Bytes {
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;
+  std::int64_t lost = 0;
+  std::optional<std::uint64_t> declared;  ///< what the scenario says must be received; empty if it does not
+};
+
+/// Client-side times of one scenario. Only steps that ended `ok` are samples of connect and
+/// first_byte; only connections that finished as scripted are samples of teardown and lifetime.
+struct Latency {
+  Histogram connect;     ///< start of the script to connect's completion
+  Histogram first_byte;  ///< start of the script to the first byte received
+  Histogram teardown;    ///< issue of the first teardown step to the end of the script
+  Histogram lifetime;    ///< start of the script to its end
+};
+
+struct ScenarioResult {
+  std::string name;
+  std::string about;  ///< first sentence of the file
+  double weight = 0;  ///< share of the mix, 0..1
+  bool has_server = true;            ///< false: nobody listens (refused)
+  std::uint64_t established = 0;     ///< connects that ended `ok`: what the server must have accepted
+  Ledger client, server;
+  Bytes client_to_server, server_to_client;
+  Latency latency;
+};
+
+/// One row of the error table: an outcome other than ok, expected or not, of one step.
+struct ErrorRow {
+  std::string scenario;
+  std::string side;       ///< "client" or "server"
+  std::string step;       ///< as written in the scenario file, without its expectation
+  unsigned step_number = 0;  ///< 1 = the first step of that side's script
+  std::string operation;  ///< "connect", "recv", ...
+  std::string error;      ///< "ECONNRESET", "EOF", "timeout"
+  std::string errno_class;
+  bool expected = false;
+  std::uint64_t count = 0;
+};
+
+/// One kernel counter over the whole run: what it moved by against what the scenarios declare.
+struct CounterRow {
+  std::string name;  ///< kernel spelling
+  std::optional<std::uint64_t> measured;  ///< empty: this kernel has no such counter
+  std::uint64_t declared_min = 0, declared_max = 0;  ///< equal unless a scenario declares a range
+  bool agrees() const { return measured && *measured >= declared_min && *measured <= declared_max; }
+};
+
+/// What a connection cost. CPU is the process's own clock: user and system time of every thread,
+/// io-wq workers included, softirq work done in their context included (unless the kernel was built
+/// with IRQ_TIME_ACCOUNTING).
+struct Cost {
+  std::uint64_t connections = 0;  ///< ended on the client side; what everything is divided by
+  double connections_per_second = 0;
+  double cpu_us_per_connection = 0;
+  std::optional<double> client_us, server_us;  ///< of it, by thread; empty in layout single
+  double worker_us = 0;   ///< of it, neither client nor server thread: io-wq workers and the main thread
+  double user_share = 0;  ///< user-mode share of the CPU time, 0..1
+  std::optional<double> ksoftirqd_us;  ///< beside it, not in it: all ksoftirqd threads of the machine
+  double segments_per_connection = 0;  ///< Tcp OutSegs
+  double time_wait_per_connection = 0;
+  double syscalls_per_connection = 0;  ///< io_uring_enter calls; nothing else is called per connection
+};
+
+/// What should hold if the numbers are to be trusted.
+struct Verdict {
+  std::string name{};    ///< "ledger closes", "both ends agree", "kernel agrees", "no unexpected errors", ...
+  bool ok = true;
+  bool advisory = false;  ///< a warning: shown, does not fail the run (promise 2 under --lab host)
+  std::string evidence{};  ///< the numbers that decided it, one line
+  std::string remedy{};    ///< what to do when it is not ok; empty when ok
+};
+
+/// A `ringchurn run`.
+struct RunResult {
+  Context context;
+  std::vector<ScenarioResult> scenarios;  ///< in the mix's order
+  std::vector<ErrorRow> errors;
+  std::vector<CounterRow> kernel;
+  Cost cost;
+  std::vector<Verdict> verdicts;
+  bool interrupted = false;
+};
+
+/// A value with its 95% confidence interval.
+struct Estimate {
+  double value = 0, ci_low = 0, ci_high = 0;
+  bool includes(double other) const { return ci_low <= other && other <= ci_high; }
+};
+
+/// One arm of a comparison. Arm 0 is the baseline.
+struct ArmResult {
+  std::string name;  ///< as typed: a scenario's name, a file, or a mix
+  std::uint64_t connections = 0;
+  double cpu_us_per_connection = 0;
+  std::optional<Estimate> ratio;          ///< against the baseline; empty for it, or with too few blocks
+  std::optional<Estimate> difference_us;  ///< this arm minus the baseline, CPU us per connection
+};
+
+/// A `ringchurn compare`: every arm's scenarios, errors and counters as in a run, and the comparison.
+struct CompareResult {
+  RunResult run;  ///< the account of all slices together: ledger, errors, kernel, verdicts
+  std::vector<ArmResult> arms;
+  std::optional<Estimate> a_a;  ///< the baseline against itself, in the same schedule
+  unsigned blocks = 0;
+  double slice_ms = 0;
+  double measured_s = 0;  ///< time spent in slices
+  std::string sentence;   ///< the answer in words that can be quoted, one arm a line; empty if a verdict forbids it
+};
+
+}  // namespace ringchurn

@@ -1,0 +1,220 @@
+// Set-up, the preparation of operations, and the one system call: see ring.h.
+#include "ring/ring.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <system_error>
+
+#include "ring/setup.h"
+
+namespace ringchurn {
+namespace {
+
+// Younger than liburing 2.3's header: enum io_uring_socket_op in include/uapi/linux/io_uring.h.
+constexpr unsigned kSocketOpSetSockOpt = 3;
+
+}  // namespace
+
+Ring::Ring(const RingSettings& settings) {
+  io_uring_params params{};
+  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL |
+                 IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+  params.cq_entries = settings.completions;
+  const SetupFacts facts = setup_facts(settings.slots);
+  if (int error = io_uring_queue_init_params(settings.submissions, &ring_, &params); error < 0) {
+    throw explain_setup_failure(-error, facts);
+  }
+  if (settings.slots > 0) {
+    int error = io_uring_register_files_sparse(&ring_, settings.slots);
+    if (error == 0 && settings.first_accept_slot < settings.slots) {
+      error = io_uring_register_file_alloc_range(&ring_, settings.first_accept_slot,
+                                                 settings.slots - settings.first_accept_slot);
+    }
+    if (error < 0) {
+      io_uring_queue_exit(&ring_);
+      throw explain_table_failure(-error, facts);
+    }
+  }
+  // Spares a descriptor look-up per call; works without, too.
+  if (io_uring_register_ring_fd(&ring_) == 1) enter_flags_ = IORING_ENTER_REGISTERED_RING;
+}
+
+std::string Ring::library_version() { return RINGCHURN_LIBURING_VERSION; }
+
+Ring::~Ring() { io_uring_queue_exit(&ring_); }
+
+io_uring_sqe* Ring::prepare(Token token) {
+  const unsigned needed = next_limit_ ? 2 : 1;  // a limit and its operation go in one batch
+  if (io_uring_sq_space_left(&ring_) < needed) submit();
+  return blank(token);
+}
+
+io_uring_sqe* Ring::blank(Token token) {
+  io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
+  if (!sqe) throw std::logic_error("no room in the submission queue after a submit");
+  std::memset(sqe, 0, sizeof *sqe);
+  sqe->user_data = token;
+  return sqe;
+}
+
+io_uring_sqe* Ring::prepare_on(Slot slot, Token token) {
+  io_uring_sqe* sqe = prepare(token);
+  sqe->fd = static_cast<int>(slot);
+  sqe->flags = IOSQE_FIXED_FILE;
+  if (next_limit_) {
+    sqe->flags |= IOSQE_IO_LINK;
+    io_uring_sqe* limit = blank(next_limit_token_);
+    limit->opcode = IORING_OP_LINK_TIMEOUT;
+    limit->fd = -1;
+    limit->addr = reinterpret_cast<std::uint64_t>(next_limit_);
+    limit->len = 1;
+    next_limit_ = nullptr;
+  }
+  return sqe;
+}
+
+void Ring::limit_next(const __kernel_timespec* limit, Token token) {
+  next_limit_ = limit;
+  next_limit_token_ = token;
+}
+
+void Ring::socket(Slot slot, int family, Token token) {
+  io_uring_sqe* sqe = prepare(token);
+  sqe->opcode = IORING_OP_SOCKET;
+  sqe->fd = family;
+  sqe->off = SOCK_STREAM;
+  sqe->file_index = slot + 1;  // 0 would mean an ordinary descriptor
+}
+
+void Ring::connect(Slot slot, const sockaddr* address, socklen_t length, Token token) {
+  io_uring_sqe* sqe = prepare_on(slot, token);
+  sqe->opcode = IORING_OP_CONNECT;
+  sqe->addr = reinterpret_cast<std::uint64_t>(address);
+  sqe->off = length;
+}
+
+void Ring::accept(int listener, bool multishot, Token token) {
+  io_uring_sqe* sqe = prepare(token);
+  sqe->opcode = IORING_OP_ACCEPT;
+  sqe->fd = listener;
+  sqe->file_index = IORING_FILE_INDEX_ALLOC;
+  if (multishot) sqe->ioprio = IORING_ACCEPT_MULTISHOT;
+}
+
+void Ring::send(Slot slot, std::span<const std::byte> bytes, Token token) {
+  io_uring_sqe* sqe = prepare_on(slot, token);
+  sqe->opcode = IORING_OP_SEND;
+  sqe->addr = reinterpret_cast<std::uint64_t>(bytes.data());
+  sqe->len = static_cast<unsigned>(bytes.size());
+}
+
+void Ring::receive(Slot slot, std::span<std::byte> buffer, Token token) {
+  io_uring_sqe* sqe = prepare_on(slot, token);
+  sqe->opcode = IORING_OP_RECV;
+  sqe->addr = reinterpret_cast<std::uint64_t>(buffer.data());
+  sqe->len = static_cast<unsigned>(buffer.size());
+}
+
+void Ring::shutdown(Slot slot, int how, Token token) {
+  io_uring_sqe* sqe = prepare_on(slot, token);
+  sqe->opcode = IORING_OP_SHUTDOWN;
+  sqe->len = static_cast<unsigned>(how);
+}
+
+void Ring::set_option(Slot slot, int level, int name, std::span<const std::byte> value,
+                      Token token) {
+  // struct io_uring_sqe since Linux 6.7: `addr` holds level (low half) and optname (high half),
+  // `file_index` holds optlen, `addr3` holds the pointer to the value.
+  io_uring_sqe* sqe = prepare_on(slot, token);
+  sqe->opcode = IORING_OP_URING_CMD;
+  sqe->cmd_op = kSocketOpSetSockOpt;
+  sqe->addr = static_cast<std::uint32_t>(level) | (static_cast<std::uint64_t>(name) << 32);
+  sqe->file_index = static_cast<unsigned>(value.size());
+  sqe->addr3 = reinterpret_cast<std::uint64_t>(value.data());
+}
+
+void Ring::poll(Slot slot, unsigned events, Token token) {
+  io_uring_sqe* sqe = prepare_on(slot, token);
+  sqe->opcode = IORING_OP_POLL_ADD;
+  sqe->poll32_events = __io_uring_prep_poll_mask(events);
+}
+
+void Ring::pause(const __kernel_timespec* time, Token token) {
+  io_uring_sqe* sqe = prepare(token);
+  sqe->opcode = IORING_OP_TIMEOUT;
+  sqe->fd = -1;
+  sqe->addr = reinterpret_cast<std::uint64_t>(time);
+  sqe->len = 1;
+}
+
+void Ring::close(Slot slot, Token token) {
+  io_uring_sqe* sqe = prepare(token);
+  sqe->opcode = IORING_OP_CLOSE;
+  sqe->file_index = slot + 1;
+}
+
+void Ring::cancel_all(Token token) {
+  io_uring_sqe* sqe = prepare(token);
+  sqe->opcode = IORING_OP_ASYNC_CANCEL;
+  sqe->fd = -1;
+  sqe->cancel_flags = IORING_ASYNC_CANCEL_ANY;
+}
+
+void Ring::nop(Token token, bool linked) {
+  io_uring_sqe* sqe = prepare(token);
+  sqe->opcode = IORING_OP_NOP;
+  sqe->fd = -1;
+  if (linked) sqe->flags = IOSQE_IO_LINK;
+}
+
+unsigned Ring::flush() {
+  // What liburing's io_uring_submit() does before its system call; done here so that every
+  // io_uring_enter is ours and counted.
+  io_uring_sq& sq = ring_.sq;
+  unsigned tail = *sq.ktail;
+  for (; sq.sqe_head != sq.sqe_tail; ++sq.sqe_head, ++tail) {
+    sq.array[tail & sq.ring_mask] = sq.sqe_head & sq.ring_mask;
+  }
+  io_uring_smp_store_release(sq.ktail, tail);
+  return tail - io_uring_smp_load_acquire(sq.khead);
+}
+
+void Ring::enter(unsigned to_submit, unsigned want, unsigned flags,
+                 io_uring_getevents_arg* argument) {
+  flags |= enter_flags_;
+  ++enters_;
+  const int result =
+      argument ? io_uring_enter2(static_cast<unsigned>(ring_.enter_ring_fd), to_submit, want, flags,
+                                 reinterpret_cast<sigset_t*>(argument), sizeof *argument)
+               : io_uring_enter2(static_cast<unsigned>(ring_.enter_ring_fd), to_submit, want, flags,
+                                 nullptr, 0);
+  if (io_uring_smp_load_acquire(ring_.sq.kflags) & IORING_SQ_CQ_OVERFLOW) saw_overflow_ = true;
+  // ETIME: the timeout; EINTR: a signal; EBUSY: the overflow list is being flushed. The caller's
+  // loop comes back for all three, and SUBMIT_ALL has taken every entry.
+  if (result < 0 && result != -ETIME && result != -EINTR && result != -EBUSY) {
+    throw std::system_error(-result, std::generic_category(), "io_uring_enter");
+  }
+}
+
+void Ring::submit() {
+  if (const unsigned count = flush(); count > 0) enter(count, 0, 0, nullptr);
+}
+
+void Ring::submit_and_wait(unsigned want, std::chrono::nanoseconds timeout) {
+  const unsigned count = flush();
+  __kernel_timespec limit{timeout.count() / 1'000'000'000, timeout.count() % 1'000'000'000};
+  io_uring_getevents_arg argument{};
+  argument.ts = reinterpret_cast<std::uint64_t>(&limit);
+  if (want == 0) {
+    enter(count, 0, IORING_ENTER_GETEVENTS, nullptr);
+  } else {
+    enter(count, want, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &argument);
+  }
+}
+
+bool Ring::overflowed() const { return saw_overflow_ || *ring_.cq.koverflow > 0; }
+
+}  // namespace ringchurn

@@ -1,0 +1,138 @@
+// One thread, one io_uring: prepares operations on direct descriptors, submits them, hands back
+// completions. It knows sockets as numbered slots and knows no TCP policy.
+//
+// prepare: socket() connect() send() ...   user -> SQE      nothing happens yet
+// submit:  submit(), submit_and_wait()     SQE  -> kernel   the only system call per batch
+// reap:    reap(f)                         CQE  -> user
+#pragma once
+
+#include <liburing.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace ringchurn {
+
+/// Sizes of a ring. All of them are fixed at construction; a running ring allocates nothing.
+struct RingSettings {
+  unsigned submissions = 1024;  ///< SQ entries, rounded up to a power of two; more operations are
+                                ///< submitted in several batches
+  unsigned completions = 4096;  ///< CQ entries: at least the operations that can be in flight at once
+  unsigned slots = 0;           ///< direct descriptors; limited by RLIMIT_NOFILE (io_uring_register(2))
+  unsigned first_accept_slot = 0;  ///< accepted sockets land in [first_accept_slot, slots)
+};
+
+/// One finished operation.
+struct Completion {
+  std::uint64_t token;  ///< what the operation was prepared with
+  std::int32_t result;  ///< as the system call's, errors as -errno
+  bool more;            ///< a multishot operation that goes on
+};
+
+/// A ring, its descriptor table and its counters. Everything must be called by the thread that made
+/// it (IORING_SETUP_SINGLE_ISSUER). Buffers, addresses and timespecs given to an operation must live
+/// until its completion; the addresses of connect() only until the next submit.
+///
+/// Set up with SINGLE_ISSUER | DEFER_TASKRUN | SUBMIT_ALL, so Linux 6.1 or later: completions are
+/// produced only inside submit_and_wait(), one after the other, never by an interrupting signal.
+class Ring {
+ public:
+  using Token = std::uint64_t;
+  using Slot = std::uint32_t;
+
+  /// Throws Error: exit code 77 if io_uring is missing, disabled by sysctl, filtered by seccomp or
+  /// too old; exit code 1 if a limit (RLIMIT_NOFILE, memory) stands in the way.
+  explicit Ring(const RingSettings& settings);
+  ~Ring();
+  /// The liburing that this was built against, as "2.3".
+  static std::string library_version();
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+
+  // -- prepare ----------------------------------------------------------------------------------
+
+  /// A TCP socket of `family` (AF_INET, AF_INET6) in `slot`, which must be empty.
+  void socket(Slot slot, int family, Token token);
+  /// connect(2). AF_UNSPEC as family dissolves the connection (tcp_disconnect() in net/ipv4/tcp.c).
+  void connect(Slot slot, const sockaddr* address, socklen_t length, Token token);
+  /// accept(2) into a slot that the kernel picks: the result. With `multishot`, one operation accepts
+  /// until it fails or is cancelled. A full table closes the accepted connection (ENFILE): size it.
+  void accept(int listener, bool multishot, Token token);
+  /// send(2), never raising SIGPIPE (io_uring adds MSG_NOSIGNAL to IORING_OP_SEND).
+  void send(Slot slot, std::span<const std::byte> bytes, Token token);
+  /// recv(2) into `buffer`.
+  void receive(Slot slot, std::span<std::byte> buffer, Token token);
+  /// shutdown(2). Always runs on an io-wq worker thread (io_uring/net.c: io_shutdown_prep forces it).
+  void shutdown(Slot slot, int how, Token token);
+  /// setsockopt(2) through IORING_OP_URING_CMD, Linux 6.7 or later.
+  void set_option(Slot slot, int level, int name, std::span<const std::byte> value, Token token);
+  /// poll(2) for `events`; POLLERR and POLLHUP are always reported.
+  void poll(Slot slot, unsigned events, Token token);
+  /// Completes with -ETIME after `time`.
+  void pause(const __kernel_timespec* time, Token token);
+  /// Empties `slot`. The socket is closed when its last operation in flight is gone, not before.
+  void close(Slot slot, Token token);
+  /// Cancels every operation in flight on this ring.
+  void cancel_all(Token token);
+  /// Does nothing, completes with 0. For measuring what a round trip costs. `linked`: the next
+  /// prepared operation starts when this one has ended.
+  void nop(Token token, bool linked = false);
+  /// Puts a time limit on the operation prepared next: it completes with -ECANCELED when `limit` is
+  /// over. The limit itself completes too, with `token`.
+  void limit_next(const __kernel_timespec* limit, Token token);
+
+  // -- submit -----------------------------------------------------------------------------------
+
+  /// Hands what is prepared to the kernel, waits for nothing.
+  void submit();
+  /// Hands what is prepared to the kernel and waits until `want` completions are there, or `timeout`
+  /// is over, or a signal arrives. With want == 0 it only collects what is ready.
+  void submit_and_wait(unsigned want, std::chrono::nanoseconds timeout);
+
+  // -- reap -------------------------------------------------------------------------------------
+
+  /// Calls `f(const Completion&)` for each completion that is there, at most `limit` of them, in the
+  /// order in which the kernel posted them. Returns how many. `f` may prepare operations.
+  template <typename F>
+  unsigned reap(unsigned limit, F&& f);
+
+  /// io_uring_enter calls so far: the only system call that a running ring makes.
+  std::uint64_t enters() const { return enters_; }
+  /// Completions that did not fit the CQ and took the kernel's slow path (none are lost).
+  bool overflowed() const;
+
+ private:
+  io_uring_sqe* blank(Token token);
+  io_uring_sqe* prepare(Token token);
+  io_uring_sqe* prepare_on(Slot slot, Token token);
+  unsigned flush();
+  void enter(unsigned to_submit, unsigned want, unsigned flags, io_uring_getevents_arg* argument);
+
+  io_uring ring_{};
+  unsigned enter_flags_ = 0;
+  std::uint64_t enters_ = 0;
+  const __kernel_timespec* next_limit_ = nullptr;
+  Token next_limit_token_ = 0;
+  bool saw_overflow_ = false;
+};
+
+template <typename F>
+unsigned Ring::reap(unsigned limit, F&& f) {
+  unsigned seen = 0;
+  unsigned head = *ring_.cq.khead;
+  const unsigned tail = io_uring_smp_load_acquire(ring_.cq.ktail);
+  for (; head != tail && seen < limit; ++head, ++seen) {
+    const io_uring_cqe& cqe = ring_.cq.cqes[head & ring_.cq.ring_mask];
+    const Completion completion{cqe.user_data, cqe.res, (cqe.flags & IORING_CQE_F_MORE) != 0};
+    // Freed before f runs: f may submit, and the kernel must find room.
+    io_uring_smp_store_release(ring_.cq.khead, head + 1);
+    f(completion);
+  }
+  return seen;
+}
+
+}  // namespace ringchurn

@@ -1,0 +1,202 @@
+// The scenario language: what compiles, and what bad input is told.
+#include "workloads/scenario_file.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include "ring/error.h"
+
+namespace ringchurn {
+namespace {
+
+std::string text_of(const std::string& client, const std::string& server,
+                    const std::string& more = "") {
+  return "about = \"test\"\n" + more + "[client]\nsteps = [" + client + "]\n" +
+         (server.empty() ? "" : "[server]\nsteps = [" + server + "]\n");
+}
+
+Scenario compile_text(const std::string& text, const std::map<std::string, std::string>& set = {}) {
+  return compile({"my", "my.toml", text}, set);
+}
+
+/// The one line that `text` is refused with.
+std::string refusal(const std::string& text, const std::map<std::string, std::string>& set = {}) {
+  try {
+    compile_text(text, set);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code, kExitUsage);
+    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
+    return error.what();
+  }
+  return "(accepted)";
+}
+
+TEST(ScenarioFile, EveryBuiltinCompilesAndDeclaresEveryTeardownCounter) {
+  const std::vector<std::string> counters = {
+      "ActiveOpens", "PassiveOpens", "AttemptFails",   "EstabResets",
+      "OutRsts",     "TW",           "TCPAbortOnData", "TCPAbortOnClose"};
+  ASSERT_FALSE(builtin_scenarios().empty());
+  for (const ScenarioFile& file : builtin_scenarios()) {
+    const Scenario scenario = compile(file);
+    for (const std::string& counter : counters) {
+      EXPECT_TRUE(scenario.kernel.contains(counter)) << scenario.name << " " << counter;
+    }
+  }
+}
+
+TEST(ScenarioFile, BuiltinsCompileWithNothingExchanged) {
+  for (const ScenarioFile& file : builtin_scenarios()) {
+    std::map<std::string, std::string> none;
+    for (const auto& [name, value] : scenario_params(file)) {
+      if (name == "response" || (name == "request" && file.name != "unread-data")) none[name] = "0";
+    }
+    const Scenario scenario = compile(file, none);
+    for (const Step& step : scenario.client.steps) {
+      EXPECT_FALSE(step.op == Op::send && step.bytes == 0) << scenario.name;
+    }
+  }
+}
+
+TEST(ScenarioFile, ASocketIsPutInFrontAndACleanUpBehind) {
+  const Scenario scenario = compile_text(text_of("\"connect\", \"close\"", "\"accept\", \"close\""));
+  ASSERT_EQ(scenario.client.steps.size(), 4U);
+  EXPECT_EQ(scenario.client.steps[0].op, Op::socket);
+  EXPECT_EQ(scenario.client.length(), 3U);
+  EXPECT_EQ(scenario.client.steps[scenario.client.clean_up()].op, Op::close);
+}
+
+TEST(ScenarioFile, StepsBeforeAcceptBelongToTheListener) {
+  const Scenario scenario = compile_text(text_of(
+      "\"connect\", \"recv -> ECONNRESET\", \"close\"", "\"linger 0\", \"pause 2ms\", \"accept\", \"close\""));
+  ASSERT_EQ(scenario.server.listener_options.size(), 1U);
+  EXPECT_EQ(scenario.server.listener_options[0].name, SO_LINGER);
+  ASSERT_TRUE(scenario.server.accept_pause);
+  EXPECT_EQ(scenario.server.accept_pause->tv_nsec, 2'000'000);
+  EXPECT_EQ(scenario.server.steps[0].op, Op::accept);
+}
+
+TEST(ScenarioFile, TheTeardownBeginsWithItsSocketOption) {
+  const Scenario scenario =
+      compile_text(text_of("\"connect\", \"send 1\", \"linger 0\", \"close\"",
+                           "\"accept\", \"recv 1\", \"recv -> ECONNRESET\", \"close\""));
+  EXPECT_EQ(scenario.client.steps[scenario.client.teardown].text, "linger 0");
+}
+
+TEST(ScenarioFile, ParametersAreFilledInAndCanBeSet) {
+  const std::string text = text_of("\"connect\", \"send {n}\", \"close\"",
+                                   "\"accept\", \"recv {n}\", \"close\"", "[params]\nn = 3\n");
+  EXPECT_EQ(compile_text(text).client.steps[2].bytes, 3U);
+  EXPECT_EQ(compile_text(text, {{"n", "70000"}}).client.steps[2].bytes, 70000U);
+  EXPECT_EQ(compile_text(text).delivered_to_server, 3U);
+}
+
+TEST(ScenarioFile, CountersMayBeExactOrARange) {
+  const Scenario scenario = compile_text(text_of("\"connect\", \"close\"", "\"accept\", \"close\"") +
+                                         "[kernel]\nTW = [1, 2]\nOutRsts = 0\n");
+  EXPECT_EQ(scenario.kernel.at("TW").min, 1U);
+  EXPECT_EQ(scenario.kernel.at("TW").max, 2U);
+  EXPECT_EQ(scenario.kernel.at("OutRsts").max, 0U);
+}
+
+struct Refused {
+  const char* name;
+  std::string text;
+  const char* says;
+};
+
+class RefusedFile : public testing::TestWithParam<Refused> {};
+
+TEST_P(RefusedFile, NamesFileLineAndStep) { EXPECT_EQ(refusal(GetParam().text), GetParam().says); }
+
+const std::string kServer = "\"accept\", \"close\"";
+
+INSTANTIATE_TEST_SUITE_P(
+    ScenarioFile, RefusedFile,
+    testing::Values(
+        Refused{"Toml", "about = \"x\n", "my.toml:1: Error while parsing string: unescaped control "
+                                         "characters other than TAB (U+0009) are explicitly prohibited"},
+        Refused{"UnknownKey", text_of("\"connect\", \"close\"", kServer, "[param]\nx = 1\n"),
+                "my.toml:2: unknown key 'param' in the file, did you mean 'params'?"},
+        Refused{"StepTypo", text_of("\"connect\", \"recvv 5\", \"close\"", kServer),
+                "my.toml:3: client step 2 \"recvv 5\": unknown step 'recvv', did you mean 'recv'?"},
+        Refused{"OutcomeTypo", text_of("\"connect\", \"recv -> ECONRESET\", \"close\"", kServer),
+                "my.toml:3: client step 2 \"recv -> ECONRESET\": unknown outcome 'ECONRESET': write ok, "
+                "EOF, timeout or an errno's name"},
+        Refused{"BytesMissing", text_of("\"connect\", \"send\", \"close\"", kServer),
+                "my.toml:3: client step 2 \"send\": write 'send BYTES'"},
+        Refused{"BytesNegative", text_of("\"connect\", \"send -1\", \"close\"", kServer),
+                "my.toml:3: client step 2 \"send -1\": '-1' is not a number of bytes from 0 to "
+                "1073741824"},
+        Refused{"TimeWithoutUnit", text_of("\"connect\", \"pause 5\", \"close\"", kServer),
+                "my.toml:3: client step 2 \"pause 5\": '5' is not a time: write a whole number with us, "
+                "ms or s, as in 200ms"},
+        Refused{"RecvBeforeConnect", text_of("\"recv 1\", \"connect\", \"close\"", kServer),
+                "my.toml:3: client step 1 \"recv 1\": it can never happen before 'connect'"},
+        Refused{"SendBeforeConnect", text_of("\"send 1\", \"connect\", \"close\"", kServer),
+                "my.toml:3: client step 1 \"send 1\": it can never happen before 'connect'"},
+        Refused{"SendBeforeAccept",
+                text_of("\"connect\", \"close\"", "\"send 1\", \"accept\", \"close\""),
+                "my.toml:5: server step 1 \"send 1\": it can never happen before 'accept'"},
+        Refused{"AfterClose", text_of("\"connect\", \"close\", \"send 1\"", kServer),
+                "my.toml:3: client step 3 \"send 1\": it can never happen after 'close'"},
+        Refused{"NeverCloses", text_of("\"connect\", \"recv-eof\"", kServer),
+                "my.toml:3: client step 2 \"recv-eof\": the script leaves its socket open: end it with "
+                "'close' or 'disconnect'"},
+        Refused{"TooFewBytes",
+                text_of("\"connect\", \"recv 5\", \"close\"", "\"accept\", \"send 3\", \"close\""),
+                "my.toml:3: client step 2 \"recv 5\": it can never succeed: only 3 bytes come from the "
+                "server by then"},
+        Refused{"Deadlock",
+                text_of("\"connect\", \"recv-eof\", \"close\"", "\"accept\", \"recv-eof\", \"close\""),
+                "my.toml:3: client step 2 \"recv-eof\": it can never happen: it waits for the server, "
+                "which waits at step 2 \"recv-eof\""},
+        Refused{"SendAfterShutdown",
+                text_of("\"connect\", \"shutdown wr\", \"send 1\", \"close\"", kServer),
+                "my.toml:3: client step 3 \"send 1\": it can never succeed after 'shutdown wr'"},
+        Refused{"NobodyListens", text_of("\"connect\", \"close\"", ""),
+                "my.toml:3: client step 1 \"connect\": it can never succeed: the scenario has no "
+                "[server]"},
+        Refused{"UnknownParam", text_of("\"connect\", \"send {n}\", \"close\"", kServer),
+                "my.toml:3: \"send {n}\": no parameter 'n' in [params]"},
+        Refused{"OptionTypo", text_of("\"connect\", \"option TCP_NODELY 1\", \"close\"", kServer),
+                "my.toml:3: client step 2 \"option TCP_NODELY 1\": unknown socket option 'TCP_NODELY', "
+                "did you mean 'TCP_NODELAY'?"},
+        Refused{"CounterNegative",
+                text_of("\"connect\", \"close\"", kServer) + "[kernel]\nTW = -1\n",
+                "my.toml:7: counter 'TW' must be a whole number, 0 or more"},
+        Refused{"NoAbout", "[client]\nsteps = [\"connect\", \"close\"]\n[server]\nsteps = [" + kServer +
+                               "]\n",
+                "my.toml: needs about = \"...\": what happens and why, in a sentence"},
+        Refused{"Empty", "", "my.toml: [client]: a script needs steps"}),
+    [](const auto& param_info) { return param_info.param.name; });
+
+TEST(ScenarioFile, AnUnknownSettingNamesTheFile) {
+  const std::string text = text_of("\"connect\", \"send {n}\", \"close\"",
+                                   "\"accept\", \"recv {n}\", \"close\"", "[params]\nn = 3\n");
+  EXPECT_EQ(refusal(text, {{"m", "1"}}), "my.toml: has no parameter 'm', did you mean 'n'?");
+}
+
+TEST(ScenarioFile, ASettingThatMakesAStepImpossibleIsRefused) {
+  for (const ScenarioFile& file : builtin_scenarios()) {
+    if (file.name != "unread-data") continue;
+    try {
+      compile(file, {{"request", "0"}});
+      FAIL() << "accepted";
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("can never happen"), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(ScenarioFile, AnUnknownNameSuggestsTheNearest) {
+  try {
+    find_scenario("gracefull");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code, kExitUsage);
+    EXPECT_NE(std::string(error.what()).find("did you mean 'graceful'?"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace ringchurn

@@ -1,0 +1,51 @@
+// One connection's life in a slot, and the pure function that moves it on.
+#pragma once
+
+#include <cstdint>
+
+#include "workloads/script.h"
+
+namespace ringchurn {
+
+enum class Stage : std::uint8_t {
+  idle,      ///< the slot is free
+  playing,   ///< the script is under way
+  cleaning,  ///< an unexpected outcome ended it; the socket is being closed
+};
+
+/// Everything that a connection is. Plain data; 24 bytes.
+struct Connection {
+  std::uint32_t generation = 0;  ///< counts the lives of this slot; a completion of an earlier life is stale
+  std::uint32_t remaining = 0;   ///< bytes that the current step still has to move
+  std::uint32_t in_flight = 0;   ///< operations that the kernel holds
+  std::uint16_t scenario = 0;    ///< index into the run's scenarios
+  std::uint16_t step = 0;        ///< index into the script
+  Stage stage = Stage::idle;
+  bool has_socket = false;
+};
+
+/// What one completion meant.
+struct Transition {
+  enum class Next : std::uint8_t {
+    again,     ///< the step goes on: issue it again
+    step,      ///< the step ended: issue the one that `connection.step` now names
+    finished,  ///< the script ended, as written
+    given_up,  ///< the script ended by an unexpected outcome
+  };
+  Next next = Next::again;
+  bool step_ended = false;  ///< `outcome` and `expected` are those of a step of the script
+  bool expected = false;
+  Outcome outcome = Outcome::ok;
+  std::uint32_t moved = 0;  ///< application bytes that this completion sent or received
+};
+
+/// Puts a connection at the start of `script`, or at `first_step`.
+void begin(Connection& connection, const Script& script, std::uint16_t scenario,
+           std::uint16_t first_step);
+
+/// Takes the result of the current step's operation (as the system call's, errors as -errno) and
+/// moves the connection on. No ring, no clock, no allocation: its answer depends on nothing but its
+/// arguments. The caller has already taken the operation out of `in_flight`.
+Transition advance(Connection& connection, const Script& script, std::int32_t result);
+
+}  // namespace ringchurn

@@ -1,0 +1,130 @@
+// One end of many connections: plays their scripts on a ring.
+//
+//   start() ---> gives / takes ---> ring ---> complete() ---> advance() --+
+//   accept  -^                                                            |
+//            +---------------- next step -----------------------------+---+
+//
+// Completions and timestamps come in from outside; what happened goes out to an Observer. No clock,
+// no printing, no policy of when to start what.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "ring/ring.h"
+#include "workloads/connection.h"
+#include "workloads/endpoint.h"
+#include "workloads/script.h"
+
+namespace ringchurn {
+
+/// Nanoseconds of whatever clock the caller uses; only differences matter.
+using Nanoseconds = std::uint64_t;
+
+/// What an end tells the one who measures it. Called on the end's own thread.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  /// Client: a script begins. Server: a connection was accepted.
+  virtual void opened(unsigned scenario) = 0;
+  /// Client only: connect ended `ok`, `time` after the script began.
+  virtual void connected(unsigned scenario, Nanoseconds time) = 0;
+  /// Client only: the first byte came, `time` after the script began.
+  virtual void first_byte(unsigned scenario, Nanoseconds time) = 0;
+  /// A step of the script ended otherwise than `ok`.
+  virtual void error(unsigned scenario, unsigned step, Outcome outcome, bool expected) = 0;
+  /// The kernel took bytes to send, or handed out received ones.
+  virtual void sent(unsigned scenario, std::uint32_t bytes) = 0;
+  virtual void received(unsigned scenario, std::uint32_t bytes) = 0;
+  /// Every step ended as expected. `teardown`: since the first teardown step was issued.
+  virtual void finished(unsigned scenario, Nanoseconds lifetime, Nanoseconds teardown) = 0;
+  /// An unexpected outcome ended the connection.
+  virtual void given_up(unsigned scenario) = 0;
+  /// The run ended before the connection did.
+  virtual void left_open(unsigned scenario) = 0;
+};
+
+class End {
+ public:
+  struct Settings {
+    Side side = Side::client;
+    int family = AF_INET;
+    Ring::Slot first_slot = 0;  ///< this end's part of the ring's descriptor table
+    unsigned slots = 0;         ///< connections that this end can hold at once
+  };
+
+  /// Everything referred to must outlive the end. Ends may share a ring.
+  End(Ring& ring, const Settings& settings, std::span<const Scenario> scenarios,
+      std::span<const Endpoint> endpoints, Observer& observer);
+
+  /// Client: begins a connection of `scenario`. There must be a free slot.
+  void start(std::uint16_t scenario, Nanoseconds now);
+  /// Server: accepts on every listener until the ring is gone.
+  void accept();
+
+  /// True if `completion` belongs to an end of this side.
+  static bool belongs(const Completion& completion, Side side);
+  void complete(const Completion& completion, Nanoseconds now);
+
+  /// Hands the steps that are due to the ring: first those that bring the peer something (connect,
+  /// send, close), so that those that wait for the peer (receive, poll) find it there.
+  void issue_gives(Nanoseconds now);
+  void issue_takes(Nanoseconds now);
+
+  /// Reports every connection that is still playing as left open.
+  void abandon();
+
+  unsigned open() const { return open_; }
+  unsigned free_slots() const { return static_cast<unsigned>(free_.size()); }
+  std::uint64_t ended() const { return ended_; }
+  /// Client: connects that ended `ok`, so what the server will accept. Server: connections accepted.
+  std::uint64_t established() const { return established_; }
+  /// Client: connections that ended without ever being established: the server never sees them.
+  std::uint64_t unestablished() const { return unestablished_; }
+  /// Completions that came for a connection that was already over.
+  std::uint64_t stale() const { return stale_; }
+
+ private:
+  struct Slot {
+    Connection connection;
+    bool established = false;  ///< connect or accept ended `ok`
+    bool heard = false;        ///< the first byte came
+    Nanoseconds started = 0;
+    Nanoseconds teardown = 0;
+  };
+  static_assert(sizeof(Slot) <= 64);
+
+  /// An accept operation, with what it does between two of them.
+  struct Acceptor {
+    std::uint16_t scenario = 0;
+    const __kernel_timespec* pause = nullptr;  ///< null: one multishot accept
+  };
+
+  const Script& script(const Slot& slot) const;
+  Ring::Token token(unsigned kind, std::uint32_t generation, std::uint32_t index) const;
+  void queue(std::uint32_t index);
+  void issue(std::uint32_t index, Nanoseconds now);
+  void prepare(const Slot& slot, const Step& step, Ring::Slot place, Ring::Token token);
+  void step_done(std::uint32_t index, std::int32_t result, Nanoseconds now);
+  void report(Slot& slot, unsigned step, const Transition& transition, Nanoseconds now);
+  void end(std::uint32_t index, Transition::Next how, Nanoseconds now);
+  void arm(std::uint32_t acceptor, bool pause_first);
+  void accepted(std::uint32_t acceptor, const Completion& completion, Nanoseconds now);
+
+  Ring& ring_;
+  Settings settings_;
+  std::span<const Scenario> scenarios_;
+  std::span<const Endpoint> endpoints_;
+  Observer& observer_;
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_;  ///< client: idle slots, the last used on top (warm in cache)
+  std::vector<std::uint32_t> gives_, takes_;
+  std::vector<Acceptor> acceptors_;
+  std::vector<std::byte> out_, in_;  ///< what is sent; where all that is received goes
+  std::uint64_t destination_ = 0;
+  unsigned open_ = 0;
+  std::uint64_t ended_ = 0, established_ = 0, unestablished_ = 0, stale_ = 0;
+};
+
+}  // namespace ringchurn

@@ -1,0 +1,329 @@
+// From TOML to compiled scripts: see scenario_file.h. toml++ reads the file; what is ours is the
+// meaning, and errors that name file, line and step.
+#include "workloads/scenario_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <toml++/toml.h>
+
+#include "ring/error.h"
+#include "workloads/embedded.h"
+#include "workloads/rehearsal.h"
+#include "workloads/step_parser.h"
+
+namespace ringchurn {
+namespace {
+
+using Params = std::map<std::string, std::string>;
+
+/// Knows which file is being read, so that every error says where.
+class Reader {
+ public:
+  explicit Reader(const ScenarioFile& file) : file_(file) {}
+
+  [[noreturn]] void refuse(std::size_t line, const std::string& what) const {
+    throw Error(kExitUsage, line > 0 ? fmt::format("{}:{}: {}", file_.path, line, what)
+                                     : fmt::format("{}: {}", file_.path, what));
+  }
+  [[noreturn]] void refuse(const toml::node& node, const std::string& what) const {
+    refuse(node.source().begin.line, what);
+  }
+
+  toml::table parse() const {
+    try {
+      return toml::parse(file_.text, file_.path);
+    } catch (const toml::parse_error& error) {
+      refuse(error.source().begin.line, std::string(error.description()));
+    }
+  }
+
+  /// Refuses every key of `table` that is not in `known`.
+  void check_keys(const toml::table& table, const std::vector<std::string>& known,
+                  const std::string& where) const {
+    for (const auto& [key, node] : table) {
+      const std::string name(key.str());
+      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+      refuse(key.source().begin.line,
+             fmt::format("unknown key '{}' in {}{}", name, where, did_you_mean(name, known)));
+    }
+  }
+
+  const toml::table* table(const toml::table& root, const char* name) const {
+    const toml::node* node = root.get(name);
+    if (node && !node->is_table()) refuse(*node, fmt::format("'{}' must be a table: [{}]", name, name));
+    return node ? node->as_table() : nullptr;
+  }
+
+  std::uint64_t count(const toml::node& node, const std::string& what) const {
+    const auto value = node.value_exact<std::int64_t>();
+    if (!value || *value < 0) refuse(node, fmt::format("{} must be a whole number, 0 or more", what));
+    return static_cast<std::uint64_t>(*value);
+  }
+
+  /// Puts the parameters' values in the place of "{name}".
+  std::string fill_in(const toml::node& node, std::string text, const Params& params) const {
+    for (std::size_t open; (open = text.find('{')) != std::string::npos;) {
+      const std::size_t shut = text.find('}', open);
+      if (shut == std::string::npos) refuse(node, fmt::format("\"{}\": '{{' without '}}'", text));
+      const std::string name = text.substr(open + 1, shut - open - 1);
+      const auto param = params.find(name);
+      if (param == params.end()) {
+        refuse(node, fmt::format("\"{}\": no parameter '{}' in [params]", text, name));
+      }
+      text.replace(open, shut - open + 1, param->second);
+    }
+    return text;
+  }
+
+  const ScenarioFile& file() const { return file_; }
+
+ private:
+  const ScenarioFile& file_;
+};
+
+Params read_params(const Reader& reader, const toml::table& root) {
+  Params params;
+  const toml::table* table = reader.table(root, "params");
+  if (!table) return params;
+  for (const auto& [key, node] : *table) {
+    if (const auto text = node.value_exact<std::string>()) {
+      params[std::string(key.str())] = *text;
+    } else if (const auto number = node.value_exact<std::int64_t>()) {
+      params[std::string(key.str())] = std::to_string(*number);
+    } else {
+      reader.refuse(node, fmt::format("parameter '{}' must be a whole number or a text", key.str()));
+    }
+    if (params[std::string(key.str())].find_first_of("{}") != std::string::npos) {
+      reader.refuse(node, fmt::format("parameter '{}' cannot refer to another one", key.str()));
+    }
+  }
+  return params;
+}
+
+void apply_settings(const Reader& reader, Params& params, const Params& settings) {
+  for (const auto& [name, value] : settings) {
+    const auto param = params.find(name);
+    if (param == params.end()) {
+      std::vector<std::string> known;
+      for (const auto& entry : params) known.push_back(entry.first);
+      reader.refuse(0, fmt::format("has no parameter '{}'{}", name, did_you_mean(name, known)));
+    }
+    param->second = value;
+  }
+}
+
+/// One side's steps with their lines, as written.
+struct WrittenScript {
+  std::vector<Step> steps;
+  std::vector<std::size_t> lines;
+};
+
+WrittenScript read_script(const Reader& reader, const toml::table& root, Side side,
+                          const Params& params) {
+  WrittenScript script;
+  const toml::table* table = reader.table(root, side_name(side));
+  if (!table) return script;
+  reader.check_keys(*table, {"steps"}, fmt::format("[{}]", side_name(side)));
+  const toml::array* steps = table->get_as<toml::array>("steps");
+  if (!steps) reader.refuse(*table, fmt::format("[{}] needs steps = [\"...\"]", side_name(side)));
+  for (const toml::node& node : *steps) {
+    const auto text = node.value_exact<std::string>();
+    if (!text) reader.refuse(node, "a step must be a text, as in \"send 1024\"");
+    const std::string filled = reader.fill_in(node, *text, params);
+    const unsigned number = static_cast<unsigned>(script.steps.size() + 1);
+    try {
+      script.steps.push_back(parse_step(filled));
+    } catch (const std::invalid_argument& error) {
+      reader.refuse(node, fmt::format("{} step {} \"{}\": {}", side_name(side), number, filled,
+                                      error.what()));
+    }
+    script.steps.back().number = number;
+    script.lines.push_back(node.source().begin.line);
+  }
+  return script;
+}
+
+bool moves_nothing(const Step& step) {
+  return (step.op == Op::send || step.op == Op::receive) && step.bytes == 0;
+}
+
+bool takes_down(const Step& step) {
+  const bool hangs_up = step.op == Op::wait && (step.detail & 5) == 0;
+  return step.op == Op::shutdown || step.op == Op::disconnect || step.op == Op::close ||
+         step.op == Op::recv_eof || hangs_up || step.expect.allows_error();
+}
+
+/// Index of the first step that takes the connection down; socket options right before it belong to it.
+unsigned teardown_index(const std::vector<Step>& steps) {
+  auto first = std::find_if(steps.begin(), steps.end(), takes_down);
+  while (first != steps.begin() && (first - 1)->op == Op::option) --first;
+  return static_cast<unsigned>(first - steps.begin());
+}
+
+Step close_step(Op op, const char* text) {
+  Step step;
+  step.op = op;
+  step.text = text;
+  step.expect.allow(Outcome::ok);
+  return step;
+}
+
+Script compile_script(Side side, const std::vector<Step>& written) {
+  Script script;
+  if (written.empty()) return script;
+  const auto opening = std::find_if(written.begin(), written.end(),
+                                    [](const Step& step) { return step.op == Op::accept; });
+  if (side == Side::client) script.steps.push_back(close_step(Op::socket, "socket"));
+  for (auto step = written.begin(); step != written.end(); ++step) {
+    if (side == Side::server && step < opening) {
+      if (step->op == Op::option) script.listener_options.push_back(step->option);
+      if (step->op == Op::pause) script.accept_pause = step->time;
+    } else if (!moves_nothing(*step)) {
+      script.steps.push_back(*step);
+    }
+  }
+  script.keeps_socket = script.steps.back().op == Op::disconnect;
+  script.teardown = teardown_index(script.steps);
+  script.steps.push_back(close_step(Op::close, "clean up"));
+  return script;
+}
+
+std::vector<Turn> check_scripts(const Reader& reader, const WrittenScript& client,
+                                const WrittenScript& server) {
+  // Steps that move nothing are no steps: what is rehearsed is what will be played.
+  const auto played = [](const WrittenScript& script) {
+    std::vector<Step> steps;
+    std::remove_copy_if(script.steps.begin(), script.steps.end(), std::back_inserter(steps),
+                        moves_nothing);
+    return steps;
+  };
+  try {
+    return rehearse(played(client), played(server));
+  } catch (const ImpossibleStep& error) {
+    const WrittenScript& script = error.side == Side::client ? client : server;
+    if (error.step_number == 0) {
+      reader.refuse(0, fmt::format("[{}]: {}", side_name(error.side), error.what()));
+    }
+    const std::size_t index = error.step_number - 1;
+    reader.refuse(script.lines[index],
+                  fmt::format("{} step {} \"{}\": {}", side_name(error.side), error.step_number,
+                              script.steps[index].text, error.what()));
+  }
+}
+
+CounterRange read_range(const Reader& reader, const std::string& name, const toml::node& node) {
+  const std::string what = fmt::format("counter '{}'", name);
+  const toml::array* pair = node.as_array();
+  if (!pair) return {reader.count(node, what), reader.count(node, what)};
+  if (pair->size() != 2) reader.refuse(node, fmt::format("{} must be a number or [least, most]", what));
+  const CounterRange range{reader.count((*pair)[0], what), reader.count((*pair)[1], what)};
+  if (range.min > range.max) reader.refuse(node, fmt::format("{}: [least, most] are swapped", what));
+  return range;
+}
+
+std::uint64_t sent_by(const Script& script) {
+  std::uint64_t bytes = 0;
+  for (const Step& step : script.steps) {
+    if (step.op == Op::send && step.expect.allows(Outcome::ok)) bytes += step.bytes;
+  }
+  return bytes;
+}
+
+/// What [delivered] says of one direction; without it, everything that was sent.
+std::uint64_t read_delivered(const Reader& reader, const toml::table& root, const char* direction,
+                             const Params& params, const Script& sender) {
+  const toml::table* table = reader.table(root, "delivered");
+  const toml::node* node = table ? table->get(direction) : nullptr;
+  if (!node) return sent_by(sender);
+  const auto text = node->value_exact<std::string>();
+  if (!text) return reader.count(*node, direction);
+  const std::string filled = reader.fill_in(*node, *text, params);
+  if (filled.empty() || filled.find_first_not_of("0123456789") != std::string::npos ||
+      filled.size() > 12) {
+    reader.refuse(*node, fmt::format("{} = \"{}\" must be a number of bytes", direction, filled));
+  }
+  return std::stoull(filled);
+}
+
+std::string read_about(const Reader& reader, const toml::table& root) {
+  const auto about = root["about"].value<std::string>();
+  if (!about || about->empty()) {
+    reader.refuse(0, "needs about = \"...\": what happens and why, in a sentence");
+  }
+  return *about;
+}
+
+}  // namespace
+
+ScenarioFile find_scenario(std::string_view name) {
+  if (name.ends_with(".toml")) {
+    const std::filesystem::path path(name);
+    std::ifstream stream(path);
+    std::stringstream text;
+    if (!std::filesystem::is_regular_file(path) || !(text << stream.rdbuf())) {
+      throw Error(kExitUsage, fmt::format("cannot read scenario file '{}': give the path of a TOML "
+                                          "file, or a name from 'ringchurn scenarios'",
+                                          name));
+    }
+    return {path.stem().string(), std::string(name), text.str()};
+  }
+  std::vector<std::string> known;
+  for (const ScenarioFile& file : builtin_scenarios()) {
+    if (file.name == name) return file;
+    known.push_back(file.name);
+  }
+  throw Error(kExitUsage, fmt::format("unknown scenario '{}'{} ('ringchurn scenarios' lists them; a "
+                                      "file of your own ends with .toml)",
+                                      name, did_you_mean(name, known)));
+}
+
+std::vector<ScenarioFile> builtin_scenarios() {
+  std::vector<ScenarioFile> files;
+  for (const EmbeddedScenario& embedded : embedded_scenarios()) {
+    files.push_back({std::string(embedded.name), "scenarios/" + std::string(embedded.path),
+                     std::string(embedded.text)});
+  }
+  return files;
+}
+
+std::map<std::string, std::string> scenario_params(const ScenarioFile& file) {
+  const Reader reader(file);
+  return read_params(reader, reader.parse());
+}
+
+Scenario compile(const ScenarioFile& file, const std::map<std::string, std::string>& settings) {
+  const Reader reader(file);
+  const toml::table root = reader.parse();
+  reader.check_keys(root, {"about", "params", "client", "server", "kernel", "delivered"}, "the file");
+  Params params = read_params(reader, root);
+  apply_settings(reader, params, settings);
+
+  const WrittenScript client = read_script(reader, root, Side::client, params);
+  const WrittenScript server = read_script(reader, root, Side::server, params);
+  Scenario scenario;
+  scenario.name = file.name;
+  scenario.story = check_scripts(reader, client, server);
+  scenario.client = compile_script(Side::client, client.steps);
+  scenario.server = compile_script(Side::server, server.steps);
+  scenario.about = read_about(reader, root);
+  if (const toml::table* kernel = reader.table(root, "kernel")) {
+    for (const auto& [key, node] : *kernel) {
+      scenario.kernel[std::string(key.str())] = read_range(reader, std::string(key.str()), node);
+    }
+  }
+  if (const toml::table* delivered = reader.table(root, "delivered")) {
+    reader.check_keys(*delivered, {"client_to_server", "server_to_client"}, "[delivered]");
+  }
+  scenario.delivered_to_server =
+      read_delivered(reader, root, "client_to_server", params, scenario.client);
+  scenario.delivered_to_client =
+      read_delivered(reader, root, "server_to_client", params, scenario.server);
+  return scenario;
+}
+
+}  // namespace ringchurn
