@@ -24,6 +24,7 @@ struct Context {
   std::string lab;         ///< "private" or "host"
   std::string layout;      ///< "pair" (client and server thread) or "single" (both ends on one thread)
   std::string family;      ///< "ipv4" or "ipv6"
+  std::string congestion_control;  ///< of new sockets: net.ipv4.tcp_congestion_control
   unsigned threads = 0;    ///< pairs, or single threads
   unsigned concurrency = 0;  ///< connections in flight at once, over all threads
   std::uint64_t seed = 0;
@@ -140,6 +141,8 @@ struct ArmResult {
   double cpu_us_per_connection = 0;
   std::optional<Estimate> ratio;          ///< against the baseline; empty for it, or with too few blocks
   std::optional<Estimate> difference_us;  ///< this arm minus the baseline, CPU us per connection
+  /// Blocks left out as outliers, and in how many of them this arm was the dearer one.
+  unsigned blocks_left_out = 0, left_out_dearer = 0;
 };
 
 /// A `ringchurn compare`: every arm's scenarios, errors and counters as in a run, and the comparison.

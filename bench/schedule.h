@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "bench/random.h"
+#include "workloads/random.h"
 
 namespace ringchurn {
 

@@ -10,7 +10,7 @@
 #include <numeric>
 #include <vector>
 
-#include "bench/random.h"
+#include "workloads/random.h"
 
 namespace ringchurn {
 namespace {

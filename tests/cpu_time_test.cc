@@ -6,20 +6,41 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace ringchurn {
 namespace {
 
-/// A thread that runs, and makes no system call, until it is destroyed.
+std::vector<std::size_t> allowed_cpus() {
+  cpu_set_t set;
+  std::vector<std::size_t> cpus;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return cpus;
+  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+/// Binds the calling thread to `cpus`.
+void run_on(const std::vector<std::size_t>& cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const std::size_t cpu : cpus) CPU_SET(cpu, &set);
+  ASSERT_EQ(sched_setaffinity(0, sizeof set, &set), 0);
+}
+
+/// A thread that runs on `cpu`, and makes no further system call, until it is destroyed.
 class Spinner {
  public:
-  Spinner()
-      : thread_([this] {
+  explicit Spinner(std::size_t cpu)
+      : thread_([this, cpu] {
+          run_on({cpu});
           while (!stop_) continue;
         }) {}
   ~Spinner() {
@@ -44,28 +65,34 @@ TEST(ProcessCpuClock, CountsAllThreadsThoseThatEndedIncluded) {
 }
 
 TEST(ProcessCpuClock, SeesARunningThreadAdvanceBetweenItsTicks) {
-  cpu_set_t cpus;
-  ASSERT_EQ(sched_getaffinity(0, sizeof cpus, &cpus), 0);
-  if (CPU_COUNT(&cpus) < 2) GTEST_SKIP() << "needs two CPUs";
-  // 50 ms hold 50 ticks at most (CONFIG_HZ=1000), and a clock that counts by ticks as many steps.
-  constexpr std::uint64_t kEnoughNs = 50'000'000;
-  const Spinner spinner;
+  const std::vector<std::size_t> cpus = allowed_cpus();
+  if (cpus.size() < 2) GTEST_SKIP() << "needs two CPUs";
+  // Ticks are at least 1 ms apart (CONFIG_HZ=1000): a clock that counts by them has longer steps.
+  constexpr std::uint64_t kShortStepNs = 500'000;
+  // On a busy machine context switches shorten some: 200 in the 2 s, with a clock that counts by
+  // ticks.
+  constexpr int kEnoughSteps = 1000;
+  // More than what this thread itself spends between its own clock and the process's.
+  constexpr std::uint64_t kOwnNs = 20'000;
+  constexpr std::uint64_t kGiveUpNs = 2'000'000'000;
+  const Spinner spinner(cpus[0]);
+  run_on({cpus[1]});
   ProcessCpuClock clock;
-  int steps = 0;
-  std::uint64_t last_ns = 0;
-  for (std::uint64_t spun_ns = 0; spun_ns < kEnoughNs;) {
+  const auto others_ns = [&clock] {
     const std::uint64_t own_ns = thread_cpu_ns();
-    const std::uint64_t all_ns = clock.now_ns();
-    const std::uint64_t others_ns = all_ns - own_ns;
-    // What this thread itself does between the two readings is well below 20 us.
-    if (last_ns != 0 && others_ns > last_ns + 20'000) {
-      ++steps;
-      spun_ns += others_ns - last_ns;
-      last_ns = others_ns;
-    }
-    if (last_ns == 0) last_ns = others_ns;
+    return clock.now_ns() - own_ns;
+  };
+  const std::uint64_t start_ns = others_ns();
+  std::uint64_t last_ns = start_ns;
+  int short_steps = 0;
+  while (short_steps < kEnoughSteps && last_ns - start_ns < kGiveUpNs) {
+    const std::uint64_t now_ns = others_ns();
+    if (now_ns < last_ns + kOwnNs) continue;
+    short_steps += now_ns - last_ns < kShortStepNs;
+    last_ns = now_ns;
   }
-  EXPECT_GT(steps, 200);
+  run_on(cpus);
+  EXPECT_EQ(short_steps, kEnoughSteps) << "in " << (last_ns - start_ns) / 1'000'000 << " ms";
 }
 
 TEST(ThreadCpu, CountsTheCallingThreadAlone) {

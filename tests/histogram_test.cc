@@ -10,7 +10,7 @@
 #include <optional>
 #include <vector>
 
-#include "bench/random.h"
+#include "workloads/random.h"
 
 namespace ringchurn {
 namespace {

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
@@ -40,6 +41,12 @@ using testing::Not;
 std::string file_text(const std::string& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::vector<std::string> texts_of(const std::vector<std::string>& paths) {
+  std::vector<std::string> texts(paths.size());
+  std::transform(paths.begin(), paths.end(), texts.begin(), file_text);
+  return texts;
 }
 
 std::string network_namespace() {
@@ -119,8 +126,7 @@ TEST_F(LabTest, IsANetworkOfItsOwnAndLeavesTheHostsUntouched) {
       "/proc/sys/net/ipv4/ip_local_port_range", "/proc/sys/net/core/somaxconn",
       "/proc/sys/net/ipv4/tcp_max_syn_backlog", "/proc/sys/net/ipv4/tcp_max_tw_buckets",
       "/proc/self/net/if_inet6"};
-  std::vector<std::string> before;
-  for (const std::string& path : settings) before.push_back(file_text(path));
+  const std::vector<std::string> before = texts_of(settings);
   const std::string outside = network_namespace();
 
   EXPECT_EQ(in_lab([&outside, &settings, &before](const Lab& lab) {
@@ -132,9 +138,7 @@ TEST_F(LabTest, IsANetworkOfItsOwnAndLeavesTheHostsUntouched) {
             "");
 
   EXPECT_EQ(network_namespace(), outside);
-  for (std::size_t i = 0; i < settings.size(); ++i) {
-    EXPECT_EQ(file_text(settings[i]), before[i]) << settings[i];
-  }
+  EXPECT_EQ(texts_of(settings), before);
 }
 
 TEST_F(LabTest, StartsWithNoConnectionEverMade) {

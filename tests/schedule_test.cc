@@ -9,7 +9,7 @@
 #include <map>
 #include <vector>
 
-#include "bench/random.h"
+#include "workloads/random.h"
 
 namespace ringchurn {
 namespace {

@@ -11,7 +11,7 @@
 #include <optional>
 #include <vector>
 
-#include "bench/random.h"
+#include "workloads/random.h"
 #include "bench/schedule.h"
 
 namespace ringchurn {

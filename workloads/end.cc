@@ -49,6 +49,7 @@ End::End(Ring& ring, const Settings& settings, std::span<const Scenario> scenari
       in_(kBufferBytes) {
   gives_.reserve(settings.slots);
   takes_.reserve(settings.slots);
+  resting_ = Fifo(settings.slots);
   free_.reserve(settings.slots);
   if (settings.side == Side::server) return;  // there the kernel picks the slot
   for (std::uint32_t index = settings.slots; index-- > 0;) free_.push_back(index);
@@ -74,12 +75,13 @@ void End::start(std::uint16_t scenario, Nanoseconds now) {
   free_.pop_back();
   Slot& slot = slots_[index];
   // A socket that `disconnect` left behind is ready to connect: its script starts behind `socket`.
-  begin(slot.connection, scenarios_[scenario].client, scenario, slot.connection.has_socket ? 1 : 0);
+  slot.first_step = slot.connection.has_socket ? 1 : 0;
+  begin(slot.connection, scenarios_[scenario].client, scenario, slot.first_step);
   slot.heard = slot.established = false;
   slot.started = now;
   ++open_;
   observer_.opened(scenario);
-  queue(index);
+  resting_.push(index);
 }
 
 void End::accept() {
@@ -126,20 +128,25 @@ void End::accepted(std::uint32_t index, const Completion& completion, Nanosecond
 
 // -- steps are issued -------------------------------------------------------------------------------
 
+bool End::rests(const Slot& slot) const {
+  if (settings_.side == Side::server || slot.connection.stage == Stage::cleaning) return false;
+  const unsigned step = slot.connection.step;
+  return step == slot.first_step || script(slot).steps[step - 1].op == Op::connect;
+}
+
 void End::queue(std::uint32_t index) {
   const Slot& slot = slots_[index];
   const Op op = script(slot).steps[slot.connection.step].op;
   (takes(op) ? takes_ : gives_).push_back(index);
 }
 
-void End::issue_gives(Nanoseconds now) {
-  for (std::uint32_t index : gives_) issue(index, now);
-  gives_.clear();
+void End::wake_resting(unsigned limit) {
+  for (; limit > 0 && !resting_.empty(); --limit) queue(resting_.pop());
 }
 
-void End::issue_takes(Nanoseconds now) {
-  for (std::uint32_t index : takes_) issue(index, now);
-  takes_.clear();
+void End::issue(std::vector<std::uint32_t>& due, Nanoseconds now) {
+  for (std::uint32_t index : due) issue(index, now);
+  due.clear();
 }
 
 void End::issue(std::uint32_t index, Nanoseconds now) {
@@ -217,8 +224,10 @@ void End::step_done(std::uint32_t index, std::int32_t result, Nanoseconds now) {
   const unsigned step = slot.connection.step;
   const Transition transition = advance(slot.connection, script(slot), result);
   report(slot, step, transition, now);
-  if (transition.next == Transition::Next::again || transition.next == Transition::Next::step) {
+  if (transition.next == Transition::Next::again) {
     queue(index);
+  } else if (transition.next == Transition::Next::step) {
+    rests(slot) ? resting_.push(index) : queue(index);
   } else {
     end(index, transition.next, now);
   }

@@ -15,6 +15,7 @@
 #include "ring/ring.h"
 #include "workloads/connection.h"
 #include "workloads/endpoint.h"
+#include "workloads/fifo.h"
 #include "workloads/script.h"
 
 namespace ringchurn {
@@ -67,10 +68,18 @@ class End {
   static bool belongs(const Completion& completion, Side side);
   void complete(const Completion& completion, Nanoseconds now);
 
-  /// Hands the steps that are due to the ring: first those that bring the peer something (connect,
-  /// send, close), so that those that wait for the peer (receive, poll) find it there.
-  void issue_gives(Nanoseconds now);
-  void issue_takes(Nanoseconds now);
+  /// Client: lets at most `limit` resting connections go on, the longest resting first. A connection
+  /// rests twice: before its socket, and when it is connected and has not said a word. From there it
+  /// plays to its end without waiting behind others, so that with many in flight most are open and
+  /// idle, and neither an exchange nor a teardown measures our own queue.
+  void wake_resting(unsigned limit);
+  bool has_resting() const { return !resting_.empty(); }
+
+  /// Hands every step that is due to the ring. First those that bring the peer something (connect,
+  /// send, close), then, after a submit, those that wait for the peer (receive, poll): they find it
+  /// there.
+  void issue_gives(Nanoseconds now) { issue(gives_, now); }
+  void issue_takes(Nanoseconds now) { issue(takes_, now); }
 
   /// Reports every connection that is still playing as left open.
   void abandon();
@@ -90,6 +99,7 @@ class End {
     Connection connection;
     bool established = false;  ///< connect or accept ended `ok`
     bool heard = false;        ///< the first byte came
+    std::uint16_t first_step = 0;  ///< where this life began: 1 with a socket that is there already
     Nanoseconds started = 0;
     Nanoseconds teardown = 0;
   };
@@ -104,6 +114,8 @@ class End {
   const Script& script(const Slot& slot) const;
   Ring::Token token(unsigned kind, std::uint32_t generation, std::uint32_t index) const;
   void queue(std::uint32_t index);
+  bool rests(const Slot& slot) const;
+  void issue(std::vector<std::uint32_t>& due, Nanoseconds now);
   void issue(std::uint32_t index, Nanoseconds now);
   void prepare(const Slot& slot, const Step& step, Ring::Slot place, Ring::Token token);
   void step_done(std::uint32_t index, std::int32_t result, Nanoseconds now);
@@ -120,6 +132,7 @@ class End {
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_;  ///< client: idle slots, the last used on top (warm in cache)
   std::vector<std::uint32_t> gives_, takes_;
+  Fifo resting_;
   std::vector<Acceptor> acceptors_;
   std::vector<std::byte> out_, in_;  ///< what is sent; where all that is received goes
   std::uint64_t destination_ = 0;

@@ -57,7 +57,7 @@ std::vector<MixEntry> parse_mix(std::string_view text) {
 
 Mix::Mix(std::vector<std::uint16_t> scenarios, const std::vector<double>& weights,
          std::uint64_t seed)
-    : scenarios_(std::move(scenarios)), state_(seed) {
+    : scenarios_(std::move(scenarios)), random_(seed) {
   const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
   double sum = 0;
   for (double weight : weights) {
@@ -69,11 +69,7 @@ Mix::Mix(std::vector<std::uint16_t> scenarios, const std::vector<double>& weight
 
 std::uint16_t Mix::draw() {
   if (scenarios_.size() == 1) return scenarios_[0];
-  // splitmix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
-  std::uint64_t z = state_ += 0x9e3779b97f4a7c15ULL;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  z = (z ^ (z >> 31)) >> 32;
+  const std::uint64_t z = random_.next() >> 32;
   std::size_t drawn = 0;
   while (z >= thresholds_[drawn]) ++drawn;
   return scenarios_[drawn];

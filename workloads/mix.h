@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "workloads/random.h"
+
 namespace ringchurn {
 
 /// One entry of a mix as the user wrote it: a scenario's name or file, and its weight.
@@ -31,7 +33,7 @@ class Mix {
  private:
   std::vector<std::uint16_t> scenarios_;
   std::vector<std::uint64_t> thresholds_;  ///< cumulative weights, scaled to 2^32
-  std::uint64_t state_;
+  Random random_;
 };
 
 }  // namespace ringchurn

@@ -1,0 +1,113 @@
+// The result's arithmetic: see account.h.
+#include "bench/account.h"
+
+#include <algorithm>
+
+namespace ringchurn {
+namespace {
+
+/// All threads' records of one side, by scenario.
+std::vector<ScenarioRecord> add_up(const Plan& plan, const std::vector<WorkerReport>& workers,
+                                   Side side) {
+  std::vector<ScenarioRecord> total(plan.scenarios.size());
+  for (const WorkerReport& worker : workers) {
+    const auto& records = side == Side::client ? worker.client : worker.server;
+    for (std::size_t i = 0; i < records.size(); ++i) total[i] += records[i];
+  }
+  return total;
+}
+
+Bytes bytes_between(const ScenarioRecord& from, const ScenarioRecord& to, std::uint64_t declared) {
+  return {from.sent_bytes, to.received_bytes,
+          static_cast<std::int64_t>(from.sent_bytes) - static_cast<std::int64_t>(to.received_bytes),
+          declared * to.ledger.finished};
+}
+
+std::string first_sentence(const std::string& text) {
+  std::string sentence = text.substr(0, text.find(". "));
+  std::replace(sentence.begin(), sentence.end(), '\n', ' ');
+  return sentence;
+}
+
+void add_error_rows(const Scenario& scenario, Side side, const ScenarioRecord& record,
+                    std::vector<ErrorRow>& rows) {
+  for (const auto& [key, count] : record.outcomes) {
+    const auto& [index, outcome] = key;
+    const Step& step = scenario.script(side).steps[index];
+    rows.push_back({scenario.name, side_name(side), step.text, step.number, op_name(step.op),
+                    outcome_name(outcome), outcome_class(outcome), count.expected, count.count});
+  }
+}
+
+/// A counter can be checked if every scenario that was played says what it does to it.
+std::vector<CounterRow> counter_rows(const Plan& plan, const std::vector<ScenarioResult>& results,
+                                     const KernelCounters& measured) {
+  std::vector<CounterRow> rows;
+  for (const auto& [name, unused] : plan.scenarios.front().kernel) {
+    CounterRow row{name, measured[name], 0, 0};
+    bool declared_by_all = true;
+    for (std::size_t i = 0; i < plan.scenarios.size(); ++i) {
+      const auto range = plan.scenarios[i].kernel.find(name);
+      if (range == plan.scenarios[i].kernel.end()) {
+        declared_by_all = false;
+        break;
+      }
+      row.declared_min += range->second.min * results[i].client.finished;
+      row.declared_max += range->second.max * results[i].client.finished;
+    }
+    if (declared_by_all) rows.push_back(row);
+  }
+  return rows;
+}
+
+Cost cost_of(const LoadFacts& facts) {
+  Cost cost;
+  std::uint64_t enters = 0;
+  for (const WorkerReport& worker : facts.workers) {
+    cost.connections += worker.client_ended;
+    enters += worker.ring_enters;
+  }
+  if (cost.connections == 0 || facts.elapsed_s <= 0) return cost;
+  const double connections = static_cast<double>(cost.connections);
+  const auto each_us = [&](std::uint64_t ns) { return static_cast<double>(ns) / 1e3 / connections; };
+  const auto each = [&](const char* counter) {
+    return static_cast<double>(facts.kernel[counter].value_or(0)) / connections;
+  };
+  cost.connections_per_second = connections / facts.elapsed_s;
+  cost.cpu_us_per_connection = each_us(facts.process_cpu_ns);
+  cost.user_share = facts.user_share;
+  if (facts.client_cpu_ns && facts.server_cpu_ns) {
+    const std::uint64_t ends = *facts.client_cpu_ns + *facts.server_cpu_ns;
+    cost.client_us = each_us(*facts.client_cpu_ns);
+    cost.server_us = each_us(*facts.server_cpu_ns);
+    cost.worker_us = each_us(facts.process_cpu_ns - std::min(ends, facts.process_cpu_ns));
+  }
+  if (facts.ksoftirqd_ns) cost.ksoftirqd_us = each_us(*facts.ksoftirqd_ns);
+  cost.segments_per_connection = each("OutSegs");
+  cost.time_wait_per_connection = each("TW");
+  cost.syscalls_per_connection = static_cast<double>(enters) / connections;
+  return cost;
+}
+
+}  // namespace
+
+void account(const Plan& plan, const std::vector<double>& weights, const LoadFacts& facts,
+             RunResult& result) {
+  const std::vector<ScenarioRecord> client = add_up(plan, facts.workers, Side::client);
+  const std::vector<ScenarioRecord> server = add_up(plan, facts.workers, Side::server);
+  for (std::size_t i = 0; i < plan.scenarios.size(); ++i) {
+    const Scenario& scenario = plan.scenarios[i];
+    result.scenarios.push_back({scenario.name, first_sentence(scenario.about), weights[i],
+                                scenario.has_server(), client[i].established, client[i].ledger,
+                                server[i].ledger,
+                                bytes_between(client[i], server[i], scenario.delivered_to_server),
+                                bytes_between(server[i], client[i], scenario.delivered_to_client),
+                                client[i].latency});
+    add_error_rows(scenario, Side::client, client[i], result.errors);
+    if (scenario.has_server()) add_error_rows(scenario, Side::server, server[i], result.errors);
+  }
+  result.kernel = counter_rows(plan, result.scenarios, facts.kernel);
+  result.cost = cost_of(facts);
+}
+
+}  // namespace ringchurn

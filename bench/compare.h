@@ -1,0 +1,16 @@
+// `ringchurn compare`: arms interleaved in one process, and what the difference is, with its error.
+#pragma once
+
+#include "bench/lab.h"
+#include "bench/options.h"
+#include "bench/plan.h"
+#include "bench/result.h"
+
+namespace ringchurn {
+
+/// Measures plan.arms against each other for options.duration, arm 0 being the baseline. Both ends of
+/// every connection live on this thread and its CPU, so that no wake-up and no second cache is in the
+/// figures. Returns a partial result, marked, after an interruption. Throws Error.
+CompareResult compare(const Options& options, const Plan& plan, const Lab& lab);
+
+}  // namespace ringchurn

@@ -1,0 +1,78 @@
+// See context.h.
+#include "bench/context.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/utsname.h>
+
+#include <fstream>
+
+#include "ring/ring.h"
+
+namespace ringchurn {
+namespace {
+
+std::string cpu_model() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  }
+  return "unknown";
+}
+
+/// What new sockets use here. The lab inherits it from the host, and a pacing one (bbr) costs timers.
+std::string congestion_control() {
+  std::ifstream file("/proc/sys/net/ipv4/tcp_congestion_control");
+  std::string name;
+  return file >> name ? name : "unknown";
+}
+
+std::string kernel() {
+  utsname name{};
+  uname(&name);
+  return fmt::format("{} {} {}", name.sysname, name.release, name.machine);
+}
+
+}  // namespace
+
+std::vector<int> usable_cpus() {
+  cpu_set_t set;
+  std::vector<int> cpus;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(static_cast<std::size_t>(cpu), &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+void pin_to(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<std::size_t>(cpu), &set);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
+Context describe(const Options& options, const Lab& lab) {
+  Context context;
+  context.version = RINGCHURN_VERSION;
+  context.command = options.command_line;
+  context.kernel = kernel();
+  context.liburing = Ring::library_version();
+  context.compiler = fmt::format("g++ {}", __VERSION__);
+  context.cpu_model = cpu_model();
+  context.cpus = static_cast<unsigned>(usable_cpus().size());
+  context.lab = lab.kind == LabKind::host ? "host" : "private";
+  context.layout = options.layout == Layout::pair ? "pair" : "single";
+  context.family = options.family == Family::ipv4 ? "ipv4" : "ipv6";
+  context.threads = options.threads;
+  context.concurrency = options.concurrency;
+  context.seed = options.seed;
+  const std::time_t now = std::time(nullptr);
+  context.started_at = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
+  context.congestion_control = congestion_control();
+  for (const LabSysctl& sysctl : lab.sysctls) context.sysctls.emplace_back(sysctl.name, sysctl.value);
+  return context;
+}
+
+}  // namespace ringchurn

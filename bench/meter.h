@@ -1,0 +1,31 @@
+// Clocks and counters around a load: read before, read after, subtracted.
+#pragma once
+
+#include "bench/account.h"
+#include "bench/cpu_time.h"
+#include "bench/kernel_counters.h"
+#include "bench/worker.h"
+
+namespace ringchurn {
+
+/// How long the last packets may take to be counted after the last close returned.
+inline constexpr std::chrono::milliseconds kSettleTime{100};
+
+class Meter {
+ public:
+  /// Reads everything: the load begins now.
+  Meter();
+  /// The load is over: reads the clocks at once, and the kernel's counters when they have settled.
+  void stop(LoadFacts& facts);
+
+ private:
+  ProcessCpuClock process_;
+  KsoftirqdClock ksoftirqd_;
+  KernelCounters kernel_;
+  std::optional<std::uint64_t> ksoftirqd_ns_;
+  MachineTime machine_;
+  CpuSplit split_;
+  std::uint64_t process_ns_;
+};
+
+}  // namespace ringchurn

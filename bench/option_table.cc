@@ -1,0 +1,297 @@
+// Rows of options and commands, the checks of their values, and the help that is printed from them.
+#include "bench/option_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <initializer_list>
+#include <iterator>
+#include <utility>
+
+#include "ring/error.h"
+#include "workloads/mix.h"
+
+namespace ringchurn {
+
+void fail_usage(std::string message) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
+  std::replace_if(message.begin(), message.end(), is_control, '?');
+  throw Error(kExitUsage, message);
+}
+
+void reject(const OptionValue& value, std::string_view why) {
+  fail_usage(fmt::format("{}: '{}' {}", value.where, value.text, why));
+}
+
+const std::string& not_empty(const OptionValue& value, std::string_view wanted) {
+  if (value.text.empty()) fail_usage(fmt::format("{} is empty; give {}", value.where, wanted));
+  return value.text;
+}
+
+namespace {
+
+std::uint64_t number(const OptionValue& value, std::uint64_t low, std::uint64_t high,
+                     std::string_view range) {
+  std::uint64_t parsed = 0;
+  const char* end = value.text.data() + value.text.size();
+  const auto [rest, error] = std::from_chars(value.text.data(), end, parsed);
+  if (error != std::errc() || rest != end || parsed < low || parsed > high) {
+    reject(value, fmt::format("is not a whole number from {}", range));
+  }
+  return parsed;
+}
+
+std::chrono::nanoseconds duration(const OptionValue& value) {
+  using std::chrono::milliseconds;
+  static constexpr std::pair<std::string_view, milliseconds> kUnits[] = {
+      {"ms", std::chrono::milliseconds(1)},
+      {"s", std::chrono::seconds(1)},
+      {"m", std::chrono::minutes(1)},
+      {"h", std::chrono::hours(1)}};
+  std::uint32_t count = 0;
+  const char* end = value.text.data() + value.text.size();
+  const auto [rest, error] = std::from_chars(value.text.data(), end, count);
+  const std::string_view suffix(rest, static_cast<std::size_t>(end - rest));
+  const bool has_number = error == std::errc();
+  if (has_number && suffix.empty()) reject(value, "has no unit; add ms, s, m or h, as in 10s");
+  const auto* unit = std::find_if(std::begin(kUnits), std::end(kUnits),
+                                  [&](const auto& known) { return known.first == suffix; });
+  if (!has_number || unit == std::end(kUnits)) {
+    reject(value, "is not a duration; give one such as 200ms, 10s, 5m or 1h");
+  }
+  const milliseconds length = unit->second * count;
+  if (length < milliseconds(100) || length > std::chrono::hours(24)) {
+    reject(value, "is out of range; give 100ms to 24h");
+  }
+  return length;
+}
+
+template <typename T>
+T choice(const OptionValue& value, std::initializer_list<std::pair<std::string_view, T>> choices) {
+  std::string names;
+  for (const auto& [name, chosen] : choices) {
+    if (name == value.text) return chosen;
+    names += fmt::format("{}{}", names.empty() ? "" : " or ", name);
+  }
+  reject(value, fmt::format("is not known; give {}", names));
+}
+
+/// An arm as typed, once parse_mix() has found its form good.
+const std::string& arm(const OptionValue& value) {
+  not_empty(value, "a scenario's name, FILE.toml or a mix such as graceful=70,rst-client=30");
+  try {
+    parse_mix(value.text);
+  } catch (const Error& error) {
+    fail_usage(fmt::format("{}: {}", value.where, error.what()));
+  }
+  return value.text;
+}
+
+bool is_mix(const std::string& text) { return text.find_first_of(",=") != text.npos; }
+
+void apply_mix(Options& options, const OptionValues& values) {
+  options.arms = {arm(values[0])};
+  if (!is_mix(options.arms[0])) reject(values[0], "is one scenario, not a mix; use --scenario");
+}
+
+void apply_scenario(Options& options, const OptionValues& values) {
+  if (is_mix(values[0].text)) reject(values[0], "is a mix, not one scenario; use --mix");
+  options.arms = {arm(values[0])};
+}
+
+ParamSetting setting(const OptionValue& value) {
+  const auto equals = value.text.find('=');
+  const std::string key = value.text.substr(0, equals);
+  const auto dot = key.rfind('.');
+  ParamSetting parsed;
+  if (dot != key.npos) parsed.scenario = key.substr(0, dot);
+  parsed.param = key.substr(dot == key.npos ? 0 : dot + 1);
+  if (equals != value.text.npos) parsed.value = value.text.substr(equals + 1);
+  if (dot == 0 || parsed.param.empty() || parsed.value.empty()) {
+    reject(value, "is not of the form SCENARIO.PARAM=VALUE or PARAM=VALUE");
+  }
+  return parsed;
+}
+
+void apply_settings(Options& options, const OptionValues& values) {
+  for (const OptionValue& value : values) {
+    const ParamSetting added = setting(value);
+    for (const ParamSetting& earlier : options.settings) {
+      if (earlier.scenario == added.scenario && earlier.param == added.param) {
+        reject(value, "sets a parameter that is already set; keep one of the two");
+      }
+    }
+    options.settings.push_back(added);
+  }
+}
+
+void apply_arms(Options& options, const OptionValues& values) {
+  for (const OptionValue& value : values) {
+    options.arms.push_back(arm(value));
+  }
+  if (values.size() == 1) {
+    reject(values[0], "has nothing to be compared with; give two arms or more");
+  }
+}
+
+constexpr unsigned kBoth = kRunBit | kCompareBit;
+
+constexpr const char* kWhat = "What is played";
+constexpr const char* kAmount = "How much of it";
+constexpr const char* kWhere = "Where and how";
+constexpr const char* kOutput = "Output and configuration";
+
+constexpr OptionSpec kSpecs[] = {
+    {"arms", "ARM", kCompareBit, OptionKind::list, "arms", apply_arms, kWhat,
+     "a scenario's name, FILE.toml, or a mix such as\n"
+     "graceful=70,rst-client=30; the first is the baseline\n"
+     "(default: graceful rst-client)",
+     true},
+    {"mix", "NAME=WEIGHT,...", kRunBit, OptionKind::text, "arms", apply_mix, kWhat,
+     "several scenarios, drawn by weight; FILE.toml too"},
+    {"scenario", "NAME|FILE", kRunBit, OptionKind::text, "arms", apply_scenario, kWhat,
+     "one scenario: a built-in, or your own FILE.toml\n(default: graceful)"},
+    {"set", "[SCENARIO.]PARAM=VALUE", kBoth, OptionKind::list, "set", apply_settings, kWhat,
+     "a scenario's parameter; may be repeated"},
+    {"connections", "N", kRunBit, OptionKind::number, "amount",
+     [](Options& o, const OptionValues& v) {
+       o.connections = number(v[0], 1, 1'000'000'000'000, "1 to 1,000,000,000,000");
+     },
+     kAmount, "stop after N connections, 1 to 10^12"},
+    {"duration", "TIME", kBoth, OptionKind::text, "amount",
+     [](Options& o, const OptionValues& v) { o.duration = duration(v[0]); }, kAmount,
+     "stop after TIME: 200ms, 10s, 5m, 1h\n(default: 10s for run, 20s for compare)"},
+    {"concurrency", "N", kBoth, OptionKind::number, "concurrency",
+     [](Options& o, const OptionValues& v) {
+       o.concurrency = static_cast<unsigned>(number(v[0], 1, 1'000'000, "1 to 1,000,000"));
+     },
+     kAmount, "connections in flight at once, 1 to 1,000,000, over\nall threads (default: 64 for run, 16 for compare)"},
+    {"threads", "N", kRunBit, OptionKind::number, "threads",
+     [](Options& o, const OptionValues& v) {
+       o.threads = static_cast<unsigned>(number(v[0], 1, 256, "1 to 256"));
+     },
+     kWhere, "client threads, 1 to 256 (default: 1)"},
+    {"layout", "pair|single", kRunBit, OptionKind::text, "layout",
+     [](Options& o, const OptionValues& v) {
+       o.layout = choice<Layout>(v[0], {{"pair", Layout::pair}, {"single", Layout::single}});
+     },
+     kWhere, "pair: client and server on a thread each;\nsingle: both on one (default: pair)"},
+    {"family", "ipv4|ipv6", kBoth, OptionKind::text, "family",
+     [](Options& o, const OptionValues& v) {
+       o.family = choice<Family>(v[0], {{"ipv4", Family::ipv4}, {"ipv6", Family::ipv6}});
+     },
+     kWhere, "address family (default: ipv4)"},
+    {"lab", "private|host", kBoth, OptionKind::text, "lab",
+     [](Options& o, const OptionValues& v) {
+       o.lab = choice<LabKind>(v[0],
+                               {{"private", LabKind::private_namespace}, {"host", LabKind::host}});
+     },
+     kWhere,
+     "private: a network namespace of its own, where\nthe kernel's counters are exact;\n"
+     "host: this machine's network (default: private)"},
+    {"seed", "N", kBoth, OptionKind::number, "seed",
+     [](Options& o, const OptionValues& v) { o.seed = number(v[0], 0, UINT64_MAX, "0 to 2^64-1"); },
+     kWhere, "of everything that is drawn at random (default: 1)"},
+    {"json", "FILE", kBoth, OptionKind::text, "json",
+     [](Options& o, const OptionValues& v) { o.json_path = not_empty(v[0], "a file name, or -"); },
+     kOutput, "write the result as JSON; - is standard output"},
+    {"config", "FILE", kBoth, OptionKind::text, "config",
+     [](Options&, const OptionValues& v) { not_empty(v[0], "a file name"); }, kOutput,
+     "read options from a TOML file"},
+};
+
+constexpr CommandSpec kCommands[] = {
+    {"run", Command::run, kRunBit,
+     "Opens and tears down connections, counts what every step returned, and checks\n"
+     "the account against the kernel's counters.",
+     "[--mix NAME=WEIGHT,... | --scenario NAME|FILE] [options]",
+     "  ringchurn run --mix graceful=70,rst-client=20,half-close=10\n"
+     "  ringchurn run --scenario unread-data --connections 100000 --json result.json\n"
+     "  ringchurn run --scenario lingering-close --set drain_timeout=200ms\n"
+     "  ringchurn run --scenario my-teardown.toml --threads 4 --concurrency 4096\n"},
+    {"compare", Command::compare, kCompareBit,
+     "Plays the arms in interleaved slices, both ends on one thread, and says with a\n"
+     "95% confidence interval what each costs in CPU against the first.",
+     "[ARM ARM ...] [options]",
+     "  ringchurn compare\n"
+     "  ringchurn compare graceful rst-client disconnect --duration 60s\n"
+     "  ringchurn compare graceful graceful=90,rst-client=10 --json result.json\n"},
+    {"scenarios", Command::scenarios, kNoCommand,
+     "Lists the built-in scenarios, or prints one as its file.", "[NAME]",
+     "  ringchurn scenarios\n"
+     "  ringchurn scenarios half-close > my-teardown.toml\n"},
+};
+
+constexpr std::string_view kPrecedence =
+    "Each option is also an environment variable (RINGCHURN_CONCURRENCY=128) and a\n"
+    "key of the config file, at its top or in its table [run] or [compare]. A flag\n"
+    "wins over the environment, the environment over the file; of a list, the whole\n"
+    "list. RINGCHURN_SET and RINGCHURN_ARMS hold words separated by spaces.\n";
+
+constexpr std::string_view kExitCodes =
+    "Exit codes:\n"
+    "    0  good\n"
+    "    1  could not run\n"
+    "    2  wrong usage or configuration\n"
+    "    3  a verdict failed: do not trust the numbers\n"
+    "   77  io_uring is not available here\n"
+    "  130  interrupted; the partial result was written\n";
+
+std::string option_help(const OptionSpec& spec) {
+  constexpr std::size_t kHelpColumn = 27;
+  std::string text = spec.positional ? fmt::format("  {} {} ...", spec.value, spec.value)
+                                     : fmt::format("  --{} {}", spec.name, spec.value);
+  if (text.size() + 2 > kHelpColumn) text += '\n' + std::string(kHelpColumn, ' ');
+  text.append(text.size() < kHelpColumn ? kHelpColumn - text.size() : 0, ' ');
+  for (const char* c = spec.help; *c != '\0'; ++c) {
+    text += *c;
+    if (*c == '\n') text.append(kHelpColumn, ' ');
+  }
+  return text + '\n';
+}
+
+}  // namespace
+
+std::span<const OptionSpec> option_specs() { return kSpecs; }
+
+std::span<const CommandSpec> command_specs() { return kCommands; }
+
+std::string command_help(const CommandSpec& command) {
+  std::string text =
+      fmt::format("{}\n\nUsage: ringchurn {} {}\n", command.about, command.name, command.usage);
+  std::string_view group;
+  for (const OptionSpec& spec : kSpecs) {
+    if (!spec.belongs_to(command.bit)) continue;
+    if (group != spec.group) text += fmt::format("\n{}:\n", group = spec.group);
+    text += option_help(spec);
+  }
+  if (command.bit != 0) text += fmt::format("\n{}", kPrecedence);
+  return text + fmt::format("\nExamples:\n{}\n{}", command.examples, kExitCodes);
+}
+
+std::string program_help() {
+  return fmt::format(
+      "ringchurn opens and tears down TCP connections by the thousand through io_uring,\n"
+      "counts every error by errno, and proves its numbers against the kernel's.\n"
+      "\n"
+      "Usage: ringchurn COMMAND [options]\n"
+      "\n"
+      "Commands:\n"
+      "  run         play a scenario or a mix, and account for every connection\n"
+      "  compare     what one teardown costs against another, with its error\n"
+      "  scenarios   list the built-in scenarios, or print one\n"
+      "\n"
+      "ringchurn COMMAND --help explains its options. ringchurn --version prints the\n"
+      "version.\n"
+      "\n"
+      "Examples:\n"
+      "  ringchurn compare graceful rst-client\n"
+      "  ringchurn run --mix graceful=70,rst-client=20,half-close=10 --duration 10s\n"
+      "\n"
+      "{}",
+      kExitCodes);
+}
+
+}  // namespace ringchurn

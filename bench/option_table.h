@@ -1,0 +1,74 @@
+// The table of options: names, placeholders, checks and help in one row each. The command line, the
+// environment and the config file (options.cc) all read it, so a new option is a new row here.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench/options.h"
+
+namespace ringchurn {
+
+/// One value as text, and the words that tell the user where it was given ("--seed",
+/// "RINGCHURN_SEED", "ci.toml:3: seed").
+struct OptionValue {
+  std::string text, where;
+};
+
+using OptionValues = std::vector<OptionValue>;
+
+/// What the config file must hold for an option. On the command line a list is an option that may
+/// be repeated; in the environment it is words separated by spaces.
+enum class OptionKind { number, text, list };
+
+/// Commands as a set: CommandSpec::bit values, added.
+enum CommandBit : unsigned { kNoCommand = 0, kRunBit = 1, kCompareBit = 2 };
+
+/// One option.
+struct OptionSpec {
+  const char* name;   ///< "seed": --seed, RINGCHURN_SEED and the config key seed
+  const char* value;  ///< its placeholder in the help
+  unsigned commands;  ///< CommandBit of every command that has it
+  OptionKind kind;
+  const char* slot;  ///< options of one slot exclude each other
+  /// Checks the values (one, unless a list) and stores them. Throws Error that names the source.
+  void (*apply)(Options&, const OptionValues&);
+  const char* group;        ///< its heading in the help
+  const char* help;         ///< "\n" where a line of the help ends
+  bool positional = false;  ///< words without a name on the command line
+
+  bool belongs_to(unsigned command_bits) const { return (commands & command_bits) != 0; }
+  /// How the command line names it.
+  std::string flag() const { return positional ? name : "--" + std::string(name); }
+};
+
+/// One command.
+struct CommandSpec {
+  const char* name;
+  Command command;
+  CommandBit bit;
+  const char* about;
+  const char* usage;
+  const char* examples;
+};
+
+/// Every option and every command, in the help's order.
+std::span<const OptionSpec> option_specs();
+std::span<const CommandSpec> command_specs();
+
+/// What `ringchurn --help` and `ringchurn COMMAND --help` print: at most 80 columns.
+std::string program_help();
+std::string command_help(const CommandSpec& command);
+
+/// Throws Error with exit code 2. Control characters become '?', so that it stays one line.
+[[noreturn]] void fail_usage(std::string message);
+
+/// Throws the usage error "WHERE: 'TEXT' WHY".
+[[noreturn]] void reject(const OptionValue& value, std::string_view why);
+
+/// The value's text; a usage error that asks for `wanted` if it is empty.
+const std::string& not_empty(const OptionValue& value, std::string_view wanted);
+
+}  // namespace ringchurn

@@ -1,0 +1,118 @@
+// Names become compiled scenarios: see plan.h.
+#include "bench/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "ring/error.h"
+#include "workloads/scenario_file.h"
+
+namespace ringchurn {
+namespace {
+
+using Settings = std::map<std::string, std::string>;
+
+/// Which scenario files a run needs, in the order in which they are first named.
+std::vector<ScenarioFile> needed_files(const std::vector<std::vector<MixEntry>>& mixes) {
+  std::vector<ScenarioFile> files;
+  for (const std::vector<MixEntry>& mix : mixes) {
+    for (const MixEntry& entry : mix) {
+      const ScenarioFile file = find_scenario(entry.scenario);
+      const auto known = std::find_if(files.begin(), files.end(), [&](const ScenarioFile& other) {
+        return other.name == file.name;
+      });
+      if (known == files.end()) {
+        files.push_back(file);
+      } else if (known->path != file.path) {
+        throw Error(kExitUsage, fmt::format("'{}' and '{}' are both called '{}': rename one, results "
+                                            "go by name",
+                                            known->path, file.path, file.name));
+      }
+    }
+  }
+  return files;
+}
+
+/// The settings that are meant for `file`.
+Settings settings_for(const ScenarioFile& file, const std::vector<ParamSetting>& all) {
+  Settings chosen;
+  const Settings params = scenario_params(file);
+  for (const ParamSetting& setting : all) {
+    if (setting.scenario == file.name || (setting.scenario.empty() && params.contains(setting.param))) {
+      chosen[setting.param] = setting.value;
+    }
+  }
+  return chosen;
+}
+
+/// A --set that reaches no scenario of the run would be an option that is parsed and ignored.
+void check_settings(const std::vector<ScenarioFile>& files, const std::vector<ParamSetting>& all) {
+  for (const ParamSetting& setting : all) {
+    const bool reaches = std::any_of(files.begin(), files.end(), [&](const ScenarioFile& file) {
+      return setting.scenario.empty() ? scenario_params(file).contains(setting.param)
+                                      : setting.scenario == file.name;
+    });
+    if (reaches) continue;
+    const std::string dot = setting.scenario.empty() ? "" : ".";
+    throw Error(kExitUsage, fmt::format("--set {}{}{}={}: {}", setting.scenario, dot, setting.param,
+                                        setting.value,
+                                        setting.scenario.empty()
+                                            ? "no scenario of this run has such a parameter"
+                                            : "this run does not play that scenario"));
+  }
+}
+
+std::uint64_t rest_ns(const std::vector<Step>& steps) {
+  std::uint64_t total = 0;
+  for (const Step& step : steps) {
+    if (step.op != Op::pause && !step.limited) continue;
+    total += static_cast<std::uint64_t>(step.time.tv_sec) * 1'000'000'000 +
+             static_cast<std::uint64_t>(step.time.tv_nsec);
+  }
+  return total;
+}
+
+}  // namespace
+
+std::uint64_t Plan::longest_rest_ns() const {
+  std::uint64_t longest = 0;
+  for (const Scenario& scenario : scenarios) {
+    std::uint64_t rest = rest_ns(scenario.client.steps) + rest_ns(scenario.server.steps);
+    if (const auto& pause = scenario.server.accept_pause) {
+      rest += static_cast<std::uint64_t>(pause->tv_sec) * 1'000'000'000 +
+              static_cast<std::uint64_t>(pause->tv_nsec);
+    }
+    longest = std::max(longest, rest);
+  }
+  return longest;
+}
+
+Plan make_plan(const Options& options) {
+  std::vector<std::vector<MixEntry>> mixes;
+  for (const std::string& arm : options.arms) mixes.push_back(parse_mix(arm));
+  const std::vector<ScenarioFile> files = needed_files(mixes);
+  check_settings(files, options.settings);
+
+  Plan plan;
+  for (const ScenarioFile& file : files) {
+    plan.scenarios.push_back(compile(file, settings_for(file, options.settings)));
+  }
+  for (std::size_t i = 0; i < mixes.size(); ++i) {
+    Arm arm;
+    arm.name = options.arms[i];
+    for (const MixEntry& entry : mixes[i]) {
+      const std::string name = find_scenario(entry.scenario).name;
+      const auto scenario =
+          std::find_if(plan.scenarios.begin(), plan.scenarios.end(),
+                       [&](const Scenario& candidate) { return candidate.name == name; });
+      arm.scenarios.push_back(static_cast<std::uint16_t>(scenario - plan.scenarios.begin()));
+      arm.weights.push_back(entry.weight);
+    }
+    plan.arms.push_back(arm);
+  }
+  return plan;
+}
+
+}  // namespace ringchurn

@@ -1,0 +1,33 @@
+// Adding up what several ends counted: see recorder.h.
+#include "bench/recorder.h"
+
+namespace ringchurn {
+
+ScenarioRecord& ScenarioRecord::operator+=(const ScenarioRecord& other) {
+  ledger.opened += other.ledger.opened;
+  ledger.finished += other.ledger.finished;
+  ledger.unexpected += other.ledger.unexpected;
+  ledger.open_at_deadline += other.ledger.open_at_deadline;
+  established += other.established;
+  sent_bytes += other.sent_bytes;
+  received_bytes += other.received_bytes;
+  latency.connect += other.latency.connect;
+  latency.first_byte += other.latency.first_byte;
+  latency.teardown += other.latency.teardown;
+  latency.lifetime += other.latency.lifetime;
+  for (const auto& [key, count] : other.outcomes) {
+    outcomes[key].count += count.count;
+    outcomes[key].expected = count.expected;
+  }
+  return *this;
+}
+
+void Recorder::error(unsigned scenario, unsigned step, Outcome outcome, bool expected) {
+  ScenarioRecord::Count& count = records_[scenario].outcomes[{step, outcome}];
+  ++count.count;
+  count.expected = expected;
+  ++errors_;
+  if (!expected) ++unexpected_errors_;
+}
+
+}  // namespace ringchurn

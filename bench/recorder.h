@@ -1,0 +1,72 @@
+// What one end of one thread did, counted: ledger, tally of errors, bytes, latency. One per end, so
+// that nothing is shared while a load runs; added up when it is over.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "bench/result.h"
+#include "workloads/end.h"
+
+namespace ringchurn {
+
+/// Counts of one scenario on one side.
+struct ScenarioRecord {
+  Ledger ledger;
+  std::uint64_t established = 0;  ///< client: connects that ended `ok`
+  std::uint64_t sent_bytes = 0;
+  std::uint64_t received_bytes = 0;
+  Latency latency;                ///< client only
+  /// Outcomes other than ok, by step index and outcome; the value says how many, and how many of
+  /// them were expected (all or none).
+  struct Count {
+    std::uint64_t count = 0;
+    bool expected = false;
+  };
+  std::map<std::pair<unsigned, Outcome>, Count> outcomes;
+
+  ScenarioRecord& operator+=(const ScenarioRecord& other);
+};
+
+/// Fills ScenarioRecords from what an End reports.
+class Recorder final : public Observer {
+ public:
+  explicit Recorder(std::size_t scenarios) : records_(scenarios) {}
+
+  void opened(unsigned scenario) override { ++records_[scenario].ledger.opened; }
+  void connected(unsigned scenario, Nanoseconds time) override {
+    ++records_[scenario].established;
+    records_[scenario].latency.connect.record(time);
+  }
+  void first_byte(unsigned scenario, Nanoseconds time) override {
+    records_[scenario].latency.first_byte.record(time);
+  }
+  void error(unsigned scenario, unsigned step, Outcome outcome, bool expected) override;
+  void sent(unsigned scenario, std::uint32_t bytes) override {
+    records_[scenario].sent_bytes += bytes;
+  }
+  void received(unsigned scenario, std::uint32_t bytes) override {
+    records_[scenario].received_bytes += bytes;
+  }
+  void finished(unsigned scenario, Nanoseconds lifetime, Nanoseconds teardown) override {
+    ScenarioRecord& record = records_[scenario];
+    ++record.ledger.finished;
+    record.latency.lifetime.record(lifetime);
+    record.latency.teardown.record(teardown);
+  }
+  void given_up(unsigned scenario) override { ++records_[scenario].ledger.unexpected; }
+  void left_open(unsigned scenario) override { ++records_[scenario].ledger.open_at_deadline; }
+
+  const std::vector<ScenarioRecord>& records() const { return records_; }
+  /// Outcomes other than ok, over all scenarios.
+  std::uint64_t errors() const { return errors_; }
+  std::uint64_t unexpected_errors() const { return unexpected_errors_; }
+
+ private:
+  std::vector<ScenarioRecord> records_;
+  std::uint64_t errors_ = 0, unexpected_errors_ = 0;
+};
+
+}  // namespace ringchurn

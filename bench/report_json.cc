@@ -1,0 +1,296 @@
+// Result structs in, JSON out: see report_json.h. Every field is explained in result.schema.json.
+#include "bench/report_json.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "bench/text.h"
+#include "ring/error.h"
+
+namespace ringchurn {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr int kSchemaVersion = 1;
+
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json context_json(const Context& context) {
+  Json sysctls = Json::object();
+  for (const auto& [name, value] : context.sysctls) sysctls[name] = value;
+  return {{"version", context.version},     {"command", context.command},
+          {"kernel", context.kernel},       {"liburing", context.liburing},
+          {"compiler", context.compiler},   {"cpu_model", context.cpu_model},
+          {"cpus", context.cpus},           {"lab", context.lab},
+          {"layout", context.layout},       {"family", context.family},
+          {"congestion_control", context.congestion_control},
+          {"threads", context.threads},     {"concurrency", context.concurrency},
+          {"seed", context.seed},           {"started_at", context.started_at},
+          {"elapsed_s", context.elapsed_s}, {"sysctls", sysctls}};
+}
+
+Json ledger_json(const Ledger& ledger) {
+  return {{"opened", ledger.opened},
+          {"finished", ledger.finished},
+          {"unexpected", ledger.unexpected},
+          {"open_at_deadline", ledger.open_at_deadline}};
+}
+
+Json bytes_json(const Bytes& bytes) {
+  return {{"sent", bytes.sent},
+          {"received", bytes.received},
+          {"lost", bytes.lost},
+          {"declared", or_null(bytes.declared)}};
+}
+
+Json histogram_json(const Histogram& histogram) {
+  return {{"p50", or_null(histogram.quantile(0.5))},  {"p90", or_null(histogram.quantile(0.9))},
+          {"p99", or_null(histogram.quantile(0.99))}, {"p999", or_null(histogram.quantile(0.999))},
+          {"max", or_null(histogram.max())},          {"count", histogram.count()}};
+}
+
+Json scenario_json(const ScenarioResult& scenario) {
+  const Latency& latency = scenario.latency;
+  Json json = {{"name", scenario.name}, {"about", scenario.about}, {"weight", scenario.weight}};
+  json.update(ledger_json(scenario.client));
+  json["established"] = scenario.established;
+  json["client"] = ledger_json(scenario.client);
+  json["server"] = scenario.has_server ? ledger_json(scenario.server) : Json(nullptr);
+  json["bytes"] = {{"client_to_server", bytes_json(scenario.client_to_server)},
+                   {"server_to_client", bytes_json(scenario.server_to_client)}};
+  json["latency_ns"] = {{"connect", histogram_json(latency.connect)},
+                        {"first_byte", histogram_json(latency.first_byte)},
+                        {"teardown", histogram_json(latency.teardown)},
+                        {"lifetime", histogram_json(latency.lifetime)}};
+  return json;
+}
+
+Json error_json(const ErrorRow& row) {
+  return {{"scenario", row.scenario},       {"side", row.side},           {"step", row.step},
+          {"step_number", row.step_number}, {"operation", row.operation}, {"errno", row.error},
+          {"class", row.errno_class},       {"expected", row.expected},   {"count", row.count}};
+}
+
+Json counter_json(const CounterRow& row) {
+  const bool is_exact = row.declared_min == row.declared_max;
+  return {{"measured", or_null(row.measured)},
+          {"declared",
+           is_exact ? Json(row.declared_min) : Json::array({row.declared_min, row.declared_max})},
+          {"agrees", row.agrees()}};
+}
+
+Json cost_json(const Cost& cost) {
+  return {{"connections", cost.connections},
+          {"connections_per_second", cost.connections_per_second},
+          {"cpu_us_per_connection", cost.cpu_us_per_connection},
+          {"client_us", or_null(cost.client_us)},
+          {"server_us", or_null(cost.server_us)},
+          {"worker_us", cost.worker_us},
+          {"ksoftirqd_us", or_null(cost.ksoftirqd_us)},
+          {"user_share", cost.user_share},
+          {"segments_per_connection", cost.segments_per_connection},
+          {"time_wait_per_connection", cost.time_wait_per_connection},
+          {"syscalls_per_connection", cost.syscalls_per_connection}};
+}
+
+Json verdict_json(const Verdict& verdict) {
+  return {{"name", verdict.name},
+          {"ok", verdict.ok},
+          {"advisory", verdict.advisory},
+          {"evidence", verdict.evidence},
+          {"remedy", verdict.remedy}};
+}
+
+Json arm_json(const ArmResult& arm) {
+  const auto& [ratio, difference] = std::tie(arm.ratio, arm.difference_us);
+  Json json = {{"name", arm.name},
+               {"connections", arm.connections},
+               {"metric", "cpu_us_per_connection"},
+               {"value", arm.cpu_us_per_connection}};
+  json["ratio"] = ratio ? Json(ratio->value) : Json(nullptr);
+  json["ci_low"] = ratio ? Json(ratio->ci_low) : Json(nullptr);
+  json["ci_high"] = ratio ? Json(ratio->ci_high) : Json(nullptr);
+  json["difference"] = difference ? Json(difference->value) : Json(nullptr);
+  json["difference_ci_low"] = difference ? Json(difference->ci_low) : Json(nullptr);
+  json["difference_ci_high"] = difference ? Json(difference->ci_high) : Json(nullptr);
+  json["unit"] = "us";
+  json["blocks_left_out"] = arm.blocks_left_out;
+  json["verdict"] = nullptr;
+  if (ratio) json["verdict"] = ratio->value < 1 ? "less" : "more";
+  if (ratio && ratio->includes(1)) json["verdict"] = "no difference found";
+  return json;
+}
+
+Json comparison_json(const CompareResult& result) {
+  const ArmResult& baseline = result.arms.at(0);
+  Json arms = Json::array();
+  for (std::size_t i = 1; i < result.arms.size(); ++i) arms.push_back(arm_json(result.arms[i]));
+  Json a_a = nullptr;
+  Json resolution = nullptr;
+  if (result.a_a) {
+    a_a = {{"ratio", result.a_a->value},
+           {"ci_low", result.a_a->ci_low},
+           {"ci_high", result.a_a->ci_high}};
+    resolution = (result.a_a->ci_high - result.a_a->ci_low) / 2;
+  }
+  return {{"baseline", baseline.name},
+          {"baseline_connections", baseline.connections},
+          {"baseline_value", baseline.cpu_us_per_connection},
+          {"arms", arms},
+          {"a_a", a_a},
+          {"blocks", result.blocks},
+          {"slice_ms", result.slice_ms},
+          {"measured_s", result.measured_s},
+          {"resolution", resolution},
+          {"sentence", result.sentence}};
+}
+
+template <typename Row>
+Json rows_json(const std::vector<Row>& rows, Json (*convert)(const Row&)) {
+  Json json = Json::array();
+  for (const Row& row : rows) json.push_back(convert(row));
+  return json;
+}
+
+Json result_json(const RunResult& result, Json comparison) {
+  Json kernel = Json::object();
+  for (const CounterRow& row : result.kernel) kernel[row.name] = counter_json(row);
+  Json json = {{"schema_version", kSchemaVersion},
+               {"context", context_json(result.context)},
+               {"scenarios", rows_json(result.scenarios, scenario_json)},
+               {"errors", rows_json(result.errors, error_json)},
+               {"kernel", kernel},
+               {"cost", cost_json(result.cost)}};
+  if (!comparison.is_null()) json["comparison"] = std::move(comparison);
+  json["verdicts"] = rows_json(result.verdicts, verdict_json);
+  json["interrupted"] = result.interrupted;
+  return json;
+}
+
+void require_finite(const Json& json, const std::string& path) {
+  if (json.is_number_float() && !std::isfinite(json.get<double>())) {
+    throw std::logic_error("not a finite number: " + path);
+  }
+  if (!json.is_structured()) return;
+  for (const auto& [key, value] : json.items())
+    require_finite(value, fmt::format("{}/{}", path, key));
+}
+
+std::string dump(const Json& json) {
+  require_finite(json, "");  // nlohmann would write null in its place
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+[[noreturn]] void fail(ExitCode code, const std::string& path, const std::string& what) {
+  throw Error(code, printable(fmt::format("cannot write the JSON result to '{}': {}", path, what)));
+}
+
+/// How `path` is written: as it is (a device, a pipe), or through a temporary file beside it.
+struct Target {
+  std::string path;
+  std::string temporary;  // empty: none
+};
+
+Target target_of(const std::string& path) {
+  std::error_code ignored;
+  if (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored)) return {path, ""};
+  // A rename must replace the file that a link leads to, not the link.
+  const fs::path resolved = fs::canonical(path, ignored);
+  const std::string real = resolved.empty() ? path : resolved.string();
+  return {real, fmt::format("{}.tmp-{}", real, ::getpid())};
+}
+
+/// Opens for writing what write_result() writes into; -1 and errno if that fails.
+int open_target(const Target& target) {
+  if (target.temporary.empty()) return ::open(target.path.c_str(), O_WRONLY | O_CLOEXEC);
+  return ::open(target.temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+}
+
+/// 0, or the errno of what failed.
+int write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return 0;
+}
+
+/// 0, or the errno of what failed.
+int write_target(const Target& target, std::string_view text) {
+  const int fd = open_target(target);
+  if (fd < 0) return errno;
+  int error = write_all(fd, text);
+  if (::close(fd) != 0 && error == 0) error = errno;
+  if (target.temporary.empty()) return error;
+  if (error == 0 && ::rename(target.temporary.c_str(), target.path.c_str()) != 0) error = errno;
+  if (error != 0) ::unlink(target.temporary.c_str());
+  return error;
+}
+
+}  // namespace
+
+std::string run_json(const RunResult& result) { return dump(result_json(result, nullptr)); }
+
+std::string compare_json(const CompareResult& result) {
+  return dump(result_json(result.run, comparison_json(result)));
+}
+
+void require_writable(const std::string& path) {
+  if (path.empty() || path == "-") return;
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) {
+    fail(kExitUsage, path, "it is a directory; name a file in it");
+  }
+  const bool exists = fs::exists(path, ignored);
+  if (exists && ::access(path.c_str(), W_OK) != 0) {
+    fail(kExitUsage, path, fmt::format("{}; choose another file", std::strerror(errno)));
+  }
+  const Target target = target_of(path);
+  if (target.temporary.empty()) return;
+  const int fd = open_target(target);
+  if (fd < 0) {
+    fail(kExitUsage, path,
+         fmt::format("{}; choose a folder that exists and that you may write to",
+                     std::strerror(errno)));
+  }
+  ::close(fd);
+  ::unlink(target.temporary.c_str());
+}
+
+void write_result(const std::string& path, const std::string& text) {
+  if (path.empty()) return;
+  if (path == "-") {
+    std::fputs(text.c_str(), stdout);
+    if (std::fflush(stdout) != 0) fail(kExitCannotRun, path, std::strerror(errno));
+    return;
+  }
+  const int error = write_target(target_of(path), text);
+  if (error != 0) {
+    fail(kExitCannotRun, path,
+         fmt::format("{}; the report on the terminal holds the result", std::strerror(error)));
+  }
+}
+
+}  // namespace ringchurn

@@ -1,0 +1,306 @@
+// Result structs in, aligned text out: see report_text.h.
+//
+// The verdicts stand at the end, and a comparison's sentence after them. A report is longer than a
+// screen: what was printed last is where the eye is when the prompt returns, and whoever asks for
+// the reasons scrolls up from there. A reader must never meet a number without the doubt about it,
+// so the very last line says whether to trust the report.
+#include "bench/report_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace ringchurn {
+namespace {
+
+std::string section(std::string_view title, const std::string& body, const TextStyle& style) {
+  return fmt::format("\n{}\n{}", tinted(title, Tint::bold, style), body);
+}
+
+std::string section(std::string_view title, const Table& table, const TextStyle& style) {
+  return section(title, table.empty() ? "  none\n" : table.text(style), style);
+}
+
+std::string header(std::string_view title, const Context& context, const TextStyle& style) {
+  const std::string what =
+      fmt::format("{} lab, {}, {}, layout {}, threads {}, concurrency {}, seed {}, started {}",
+                  context.lab, context.family, context.congestion_control, context.layout, context.threads,
+                  grouped(std::uint64_t{context.concurrency}), context.seed, context.started_at);
+  const std::string where =
+      fmt::format("ringchurn {}, {}, liburing {}, {}, {} CPUs: {}", context.version, context.kernel,
+                  context.liburing, context.compiler, context.cpus, context.cpu_model);
+  std::string text = tinted(title, Tint::bold, style) + '\n';
+  for (const std::string& line : {context.command, what, where}) {
+    text += wrap(printable(line), style.width, 2);
+  }
+  return text;
+}
+
+Cell count(std::uint64_t number, Tint if_not_zero = Tint::none) {
+  return {grouped(number), number == 0 ? Tint::none : if_not_zero};
+}
+
+void add_ledger(Table& table, const ScenarioResult& scenario, std::string_view side,
+                const Ledger& ledger) {
+  const bool is_client = side == "client";
+  table.add({is_client ? scenario.name : "",
+             is_client ? grouped(100 * scenario.weight, 1) + "%" : "", std::string(side),
+             count(ledger.opened), count(ledger.finished), count(ledger.unexpected, Tint::bad),
+             count(ledger.open_at_deadline)});
+}
+
+std::string ledgers(const std::vector<ScenarioResult>& scenarios, const TextStyle& style) {
+  Table table({{"scenario", false, true},
+               {"share", true},
+               {"side"},
+               {"opened", true},
+               {"finished", true},
+               {"unexpected", true},
+               {"open", true}});
+  for (const ScenarioResult& scenario : scenarios) {
+    add_ledger(table, scenario, "client", scenario.client);
+    if (scenario.has_server) add_ledger(table, scenario, "server", scenario.server);
+    if (!scenario.has_server) table.add({"", "", "server", "-", "-", "-", "-"});
+  }
+  return section("CONNECTIONS: opened = finished + unexpected + open", table, style);
+}
+
+std::string bytes(const std::vector<ScenarioResult>& scenarios, const TextStyle& style) {
+  Table table({{"scenario", false, true},
+               {"direction"},
+               {"sent", true},
+               {"received", true},
+               {"lost", true}});
+  for (const ScenarioResult& scenario : scenarios) {
+    bool is_first = true;
+    for (const auto& [direction, moved] :
+         {std::pair{"client to server", &scenario.client_to_server},
+          std::pair{"server to client", &scenario.server_to_client}}) {
+      if (moved->sent == 0 && moved->received == 0) continue;
+      table.add({is_first ? scenario.name : "", direction, count(moved->sent),
+                 count(moved->received), grouped(static_cast<double>(moved->lost), 0)});
+      is_first = false;
+    }
+  }
+  return section("BYTES", table, style);
+}
+
+/// The rows that were expected, or those that were not: two tables, because the first are data and
+/// the second are failures.
+std::string errors(std::vector<ErrorRow> rows, bool expected, const TextStyle& style) {
+  std::erase_if(rows, [&](const ErrorRow& row) { return row.expected != expected; });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const ErrorRow& a, const ErrorRow& b) { return a.count > b.count; });
+  Table table({{"scenario", false, true},
+               {"side"},
+               {"step", false, true},
+               {"error"},
+               {"class"},
+               {"count", true}});
+  for (const ErrorRow& row : rows) {
+    table.add({row.scenario,
+               row.side,
+               fmt::format("{} {}", row.step_number, row.step),
+               {row.error, expected ? Tint::none : Tint::bad},
+               row.errno_class,
+               count(row.count)});
+  }
+  return section(expected ? "EXPECTED ERRORS, part of the scenarios" : "UNEXPECTED ERRORS", table,
+                 style);
+}
+
+/// Nanoseconds as microseconds, with a decimal where it says something.
+std::string microseconds(std::optional<std::uint64_t> ns) {
+  if (!ns) return "-";
+  return grouped(static_cast<double>(*ns) / 1000, *ns < 1'000'000 ? 1 : 0);
+}
+
+std::string latencies(const std::vector<ScenarioResult>& scenarios, const TextStyle& style) {
+  Table table({{"scenario", false, true},
+               {"phase"},
+               {"p50", true},
+               {"p90", true},
+               {"p99", true},
+               {"p99.9", true},
+               {"max", true},
+               {"samples", true}});
+  for (const ScenarioResult& scenario : scenarios) {
+    bool is_first = true;
+    for (const auto& [phase, histogram] : {std::pair{"connect", &scenario.latency.connect},
+                                           std::pair{"first byte", &scenario.latency.first_byte},
+                                           std::pair{"teardown", &scenario.latency.teardown},
+                                           std::pair{"lifetime", &scenario.latency.lifetime}}) {
+      std::vector<Cell> row = {is_first ? scenario.name : "", phase};
+      for (const double q : {0.5, 0.9, 0.99, 0.999}) {
+        row.emplace_back(microseconds(histogram->quantile(q)));
+      }
+      row.emplace_back(microseconds(histogram->max()));
+      row.push_back(count(histogram->count()));
+      table.add(std::move(row));
+      is_first = false;
+    }
+  }
+  return section("LATENCY, us, at the client", table, style);
+}
+
+std::string counters(const std::vector<CounterRow>& rows, const TextStyle& style) {
+  Table table({{"counter", false, true}, {"measured", true}, {"declared", true}, {"agrees"}});
+  for (const CounterRow& row : rows) {
+    const std::string least = grouped(row.declared_min);
+    const std::string most = grouped(row.declared_max);
+    Cell agrees = row.agrees() ? Cell("yes", Tint::good) : Cell("NO", Tint::bad);
+    if (!row.measured) agrees = Cell("unknown: this kernel has none", Tint::bad);
+    table.add({row.name, row.measured ? grouped(*row.measured) : "-",
+               least == most ? least : fmt::format("{} to {}", least, most), agrees});
+  }
+  return section("KERNEL COUNTERS, over the whole run", table, style);
+}
+
+std::string cost(const Cost& cost, const TextStyle& style) {
+  std::string parts = fmt::format("workers {}", grouped(cost.worker_us, 2));
+  if (cost.client_us && cost.server_us) {
+    parts = fmt::format("client {} + server {} + {}", grouped(*cost.client_us, 2),
+                        grouped(*cost.server_us, 2), parts);
+  }
+  Table table({{""}, {"", true}, {"", false, true}});
+  table.add({"CPU", grouped(cost.cpu_us_per_connection, 2) + " us", parts});
+  table.add({"in user mode", grouped(100 * cost.user_share, 1) + " % ", ""});
+  if (cost.ksoftirqd_us) {
+    table.add({"ksoftirqd", grouped(*cost.ksoftirqd_us, 2) + " us",
+               "of the whole machine, not in the CPU above"});
+  }
+  table.add({"segments", grouped(cost.segments_per_connection, 2) + "   ", "sent by both ends"});
+  table.add({"TIME_WAIT", grouped(cost.time_wait_per_connection, 2) + "   ", "sockets made"});
+  table.add({"io_uring_enter", grouped(cost.syscalls_per_connection, 2) + "   ", "system calls"});
+  return section("COST OF A CONNECTION, CPU of the whole process", table, style);
+}
+
+std::string verdicts(const std::vector<Verdict>& all, const TextStyle& style) {
+  constexpr std::size_t kIndent = 8;
+  std::string body;
+  for (const Verdict& verdict : all) {
+    const char* word = verdict.ok ? "ok" : verdict.advisory ? "WARN" : "FAIL";
+    const Tint tint = verdict.ok ? Tint::good : Tint::bad;
+    std::string what = fmt::format("{}: {}", verdict.name, verdict.evidence);
+    if (!verdict.remedy.empty()) what += fmt::format("; {}", verdict.remedy);
+    const std::string lines =
+        wrap(std::string(kIndent, ' ') + printable(what), style.width, kIndent);
+    body += fmt::format("  {}{}", tinted(fmt::format("{:<6}", word), tint, style),
+                        lines.substr(kIndent));
+  }
+  return section("VERDICTS", body.empty() ? "  none\n" : body, style);
+}
+
+/// The last line of a report: whether to trust it.
+std::string conclusion(const RunResult& result, const TextStyle& style) {
+  std::string failed, warned;
+  for (const Verdict& verdict : result.verdicts) {
+    if (verdict.ok) continue;
+    std::string& names = verdict.advisory ? warned : failed;
+    names += (names.empty() ? "" : ", ") + verdict.name;
+  }
+  std::string text = "Every verdict holds.";
+  if (result.verdicts.empty()) text = "Nothing was judged.";
+  if (!warned.empty()) text = "No verdict failed. Warnings: " + warned + ".";
+  if (!failed.empty()) text = "Do not trust these numbers. Failed: " + failed + ".";
+  if (result.interrupted) text = "Interrupted: this is the part that was done. " + text;
+  const bool is_good = text == "Every verdict holds.";
+  return tinted(wrap(printable(text), style.width), is_good ? Tint::good : Tint::bad, style);
+}
+
+std::string account(const RunResult& result, const TextStyle& style) {
+  return ledgers(result.scenarios, style) + bytes(result.scenarios, style) +
+         errors(result.errors, false, style) + errors(result.errors, true, style) +
+         latencies(result.scenarios, style) + counters(result.kernel, style);
+}
+
+std::string interval(const std::optional<Estimate>& estimate, int decimals) {
+  if (!estimate) return "-";
+  return fmt::format("{} [{}, {}]", grouped(estimate->value, decimals),
+                     grouped(estimate->ci_low, decimals), grouped(estimate->ci_high, decimals));
+}
+
+std::string arms(const CompareResult& result, const TextStyle& style) {
+  Table table({{"arm", false, true},
+               {"connections", true},
+               {"CPU us", true},
+               {"ratio [95% interval]", true},
+               {"difference us [95%]", true}});
+  for (const ArmResult& arm : result.arms) {
+    const bool is_baseline = &arm == &result.arms.front();
+    table.add({arm.name, grouped(arm.connections), grouped(arm.cpu_us_per_connection, 2),
+               is_baseline ? "baseline" : interval(arm.ratio, 3),
+               is_baseline ? "" : interval(arm.difference_us, 2)});
+  }
+  table.add({"A/A control", "", "", interval(result.a_a, 3), ""});
+  const std::string method = fmt::format(
+      "{} blocks, slices of {} ms, {} s measured. CPU is that of the whole process. The control is "
+      "the baseline against itself, in the same schedule: what the method calls a difference where "
+      "there is none.",
+      grouped(std::uint64_t{result.blocks}), grouped(result.slice_ms, 1),
+      grouped(result.measured_s, 1));
+  return section("CPU OF A CONNECTION, us, both ends",
+                 table.text(style) + wrap("  " + method, style.width, 2), style);
+}
+
+/// "+0.4%", and "0.0%" without a sign.
+std::string signed_percent(double percent, int decimals) {
+  const std::string number = grouped(percent, decimals);
+  const bool is_positive = number.find_first_of("123456789") != number.npos && percent > 0;
+  return fmt::format("{}{}%", is_positive ? "+" : "", number);
+}
+
+}  // namespace
+
+std::string comparison_sentence(const ArmResult& arm, const ArmResult& baseline) {
+  const std::string cpu = fmt::format("{} us against {} us", grouped(arm.cpu_us_per_connection, 1),
+                                      grouped(baseline.cpu_us_per_connection, 1));
+  if (!arm.ratio) {
+    return fmt::format("no answer for {} against {}: too few blocks were measured; {}", arm.name,
+                       baseline.name, cpu);
+  }
+  const double percent = 100 * (arm.ratio->value - 1);
+  const double half_width = 50 * (arm.ratio->ci_high - arm.ratio->ci_low);
+  const int decimals = half_width < 0.1 ? 2 : 1;
+  if (arm.ratio->includes(1)) {
+    return fmt::format("no difference found between {} and {}: {} (95% interval {} to {}), {}",
+                       arm.name, baseline.name, signed_percent(percent, decimals),
+                       signed_percent(100 * (arm.ratio->ci_low - 1), decimals),
+                       signed_percent(100 * (arm.ratio->ci_high - 1), decimals), cpu);
+  }
+  return fmt::format("{} costs {}% (±{}) {} CPU per connection than {}: {}", arm.name,
+                     grouped(std::abs(percent), decimals), grouped(half_width, decimals),
+                     percent < 0 ? "less" : "more", baseline.name, cpu);
+}
+
+std::string run_report(const RunResult& result, const TextStyle& style) {
+  const std::string title = fmt::format(
+      "{} connections in {} s: {} a second", grouped(result.cost.connections),
+      grouped(result.context.elapsed_s, 2), grouped(result.cost.connections_per_second, 0));
+  return header(title, result.context, style) + account(result, style) + cost(result.cost, style) +
+         verdicts(result.verdicts, style) + '\n' + conclusion(result, style);
+}
+
+std::string compare_report(const CompareResult& result, const TextStyle& style) {
+  std::string names;
+  for (const ArmResult& arm : result.arms) {
+    names += fmt::format("{}{}", names.empty() ? "" : " vs ", arm.name);
+  }
+  std::string text = header(shorten(printable(names), style.width), result.run.context, style) +
+                     account(result.run, style) + arms(result, style) +
+                     verdicts(result.run.verdicts, style) + '\n' + conclusion(result.run, style);
+  std::string_view sentences = result.sentence;  // one a line
+  while (!sentences.empty()) {
+    const std::size_t end = std::min(sentences.find('\n'), sentences.size());
+    text += tinted(wrap(printable(sentences.substr(0, end)), style.width), Tint::bold, style);
+    sentences.remove_prefix(std::min(end + 1, sentences.size()));
+  }
+  return text;
+}
+
+}  // namespace ringchurn

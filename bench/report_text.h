@@ -1,0 +1,26 @@
+// The result for a person at a terminal.
+#pragma once
+
+#include <string>
+
+#include "bench/result.h"
+#include "bench/text.h"
+
+namespace ringchurn {
+
+/// A run: what was run, each scenario's ledger and bytes, errors, latencies, kernel counters, cost,
+/// and at the end the verdicts and whether to trust it all. Lines end with '\n' and fit into
+/// style.width (60 or more).
+std::string run_report(const RunResult& result, const TextStyle& style);
+
+/// A comparison: the same account, then the arms with their intervals, the verdicts, and at the
+/// very end the sentence.
+std::string compare_report(const CompareResult& result, const TextStyle& style);
+
+/// The answer of a comparison in words to be quoted: "rst-client costs 15.8% (±0.6) less CPU per
+/// connection than graceful: 26.1 us against 31.0 us", where ± is half of the 95% interval, in
+/// percentage points. An interval that includes 1 answers that no difference was found, and says
+/// how small one could have been. Without a ratio it says that there is no answer, and why.
+std::string comparison_sentence(const ArmResult& arm, const ArmResult& baseline);
+
+}  // namespace ringchurn

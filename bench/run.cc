@@ -1,0 +1,256 @@
+// A run's threads: one worker each, a pair of them (client and server) or one with both ends. Every
+// group has listeners and a link of its own; groups share nothing. See run.h.
+#include "bench/run.h"
+
+#include <unistd.h>
+
+#include <exception>
+#include <latch>
+#include <list>
+#include <thread>
+
+#include "bench/account.h"
+#include "bench/context.h"
+#include "bench/interrupt.h"
+#include "bench/meter.h"
+#include "bench/progress.h"
+#include "bench/verdicts.h"
+#include "bench/worker.h"
+
+namespace ringchurn {
+namespace {
+
+/// One thread, its worker's report, and what went wrong in it.
+struct Player {
+  Worker::Ends ends = Worker::Ends::both;
+  std::optional<int> cpu;
+  WorkerReport report;
+  std::uint64_t cpu_ns = 0;
+  Nanoseconds ended = 0;
+  std::exception_ptr failure;
+  std::thread thread;
+};
+
+/// The threads that serve each other.
+struct Group {
+  Link link;
+  std::vector<Endpoint> endpoints;
+  unsigned concurrency = 0;
+  std::optional<std::uint64_t> connections;
+  std::uint64_t seed = 0;
+  std::list<Player> players;
+};
+
+class Crew {
+ public:
+  Crew(const Options& options, const Plan& plan, const Lab& lab);
+  /// Sets up every ring, then plays. Throws what a set-up threw.
+  LoadFacts play();
+  /// A ring broke while the load ran: what happened, or "".
+  std::string failure() const;
+
+ private:
+  void prepare_group(unsigned index, const Lab& lab);
+  void body(Group& group, Player& player);
+  void perform(Group& group, Player& player, Worker& worker);
+  void watch();
+  bool finished() const;
+  void collect(LoadFacts& facts) const;
+
+  const Options& options_;
+  const Plan& plan_;
+  std::list<Group> groups_;
+  std::latch ready_, begin_{1};
+  std::atomic<bool> stop_{false};  ///< a set-up failed, a ring broke, or the user interrupted
+  std::atomic<unsigned> done_{0};
+  unsigned threads_;
+  Nanoseconds began_ = 0, until_ = 0;
+};
+
+/// Share number `index` of `total` in `parts` parts that differ by one at most.
+std::uint64_t share(std::uint64_t total, std::uint64_t parts, std::uint64_t index) {
+  return total / parts + (index < total % parts ? 1 : 0);
+}
+
+unsigned threads_of(const Options& options) {
+  return options.threads * (options.layout == Layout::pair ? 2 : 1);
+}
+
+Crew::Crew(const Options& options, const Plan& plan, const Lab& lab)
+    : options_(options), plan_(plan), ready_(threads_of(options)), threads_(threads_of(options)) {
+  for (unsigned index = 0; index < options.threads; ++index) prepare_group(index, lab);
+}
+
+void Crew::prepare_group(unsigned index, const Lab& lab) {
+  Group& group = groups_.emplace_back();
+  group.concurrency = static_cast<unsigned>(share(options_.concurrency, options_.threads, index));
+  if (options_.connections) group.connections = share(*options_.connections, options_.threads, index);
+  group.seed = options_.seed * 1'000'003 + index;
+  const bool v4 = options_.family == Family::ipv4;
+  for (const Scenario& scenario : plan_.scenarios) {
+    group.endpoints.emplace_back(scenario, v4 ? AF_INET : AF_INET6, Worker::backlog(group.concurrency),
+                                 v4 ? lab.ipv4_destinations : lab.ipv6_destinations);
+  }
+  const std::vector<int> cpus = usable_cpus();
+  const auto add = [&](Worker::Ends ends, unsigned number) {
+    Player& player = group.players.emplace_back();
+    player.ends = ends;
+    // Each thread on a CPU of its own, or the scheduler does better than we.
+    if (threads_ <= cpus.size()) player.cpu = cpus[number];
+  };
+  if (options_.layout == Layout::single) return add(Worker::Ends::both, index);
+  add(Worker::Ends::client, 2 * index);
+  add(Worker::Ends::server, 2 * index + 1);
+}
+
+// -- one thread -----------------------------------------------------------------------------------
+
+void Crew::body(Group& group, Player& player) {
+  if (player.cpu) pin_to(*player.cpu);
+  std::optional<Worker> worker;
+  try {
+    const int family = options_.family == Family::ipv4 ? AF_INET : AF_INET6;
+    Worker::Settings settings{player.ends, group.concurrency, family};
+    settings.stall_limit += plan_.longest_rest_ns();
+    worker.emplace(settings, plan_.scenarios, group.endpoints, group.link, stop_);
+  } catch (...) {
+    player.failure = std::current_exception();
+    stop_ = true;
+  }
+  ready_.count_down();
+  begin_.wait();
+  if (worker && (group.connections != 0 || player.ends == Worker::Ends::server)) {
+    perform(group, player, *worker);
+  }
+  done_.fetch_add(1, std::memory_order_release);
+}
+
+void Crew::perform(Group& group, Player& player, Worker& worker) {
+  const std::uint64_t before = thread_cpu_ns();
+  try {
+    if (player.ends == Worker::Ends::server) {
+      worker.serve();
+    } else {
+      Mix mix = plan_.arms[0].mix(group.seed);
+      worker.play(mix, {group.connections, until_});
+    }
+  } catch (...) {
+    player.failure = std::current_exception();
+    stop_ = true;
+    group.link.abandoned = true;
+  }
+  player.cpu_ns = thread_cpu_ns() - before;
+  player.ended = clock_ns();
+  player.report = worker.report();
+}
+
+// -- all of them ----------------------------------------------------------------------------------
+
+bool Crew::finished() const { return done_.load(std::memory_order_acquire) == threads_; }
+
+LoadFacts Crew::play() {
+  for (Group& group : groups_) {
+    for (Player& player : group.players) {
+      player.thread = std::thread([this, &group, &player] { body(group, player); });
+    }
+  }
+  ready_.wait();
+  Meter meter;
+  began_ = clock_ns();
+  until_ = began_ + static_cast<Nanoseconds>(options_.duration.count());
+  begin_.count_down();
+  watch();
+  for (Group& group : groups_) {
+    for (Player& player : group.players) player.thread.join();
+  }
+  LoadFacts facts;
+  collect(facts);
+  meter.stop(facts);
+  return facts;
+}
+
+void Crew::watch() {
+  ProgressLine line(STDERR_FILENO, is_watched(), terminal_style().width);
+  Progress progress;
+  progress.connections = options_.connections;
+  if (!options_.connections) progress.duration_s = std::chrono::duration<double>(options_.duration).count();
+  while (!finished()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (interrupted()) stop_ = true;
+    progress.elapsed_s = static_cast<double>(clock_ns() - began_) / 1e9;
+    progress.ended = progress.in_flight = progress.unexpected_errors = 0;
+    std::uint64_t errors = 0;
+    for (const Group& group : groups_) {
+      progress.ended += group.link.client_ended.load(std::memory_order_relaxed);
+      progress.in_flight += group.link.in_flight.load(std::memory_order_relaxed);
+      progress.unexpected_errors += group.link.unexpected_errors.load(std::memory_order_relaxed);
+      errors += group.link.errors.load(std::memory_order_relaxed);
+    }
+    progress.expected_errors = errors - std::min(errors, progress.unexpected_errors);
+    line.update(progress);
+  }
+}
+
+void Crew::collect(LoadFacts& facts) const {
+  std::uint64_t client_ns = 0, server_ns = 0;
+  Nanoseconds ended = began_;
+  for (const Group& group : groups_) {
+    for (const Player& player : group.players) {
+      // Nothing ran yet if a set-up failed: that is an error, not a result.
+      if (player.failure && player.ended == 0) std::rethrow_exception(player.failure);
+      ended = std::max(ended, player.ended);
+      facts.workers.push_back(player.report);
+      (player.ends == Worker::Ends::server ? server_ns : client_ns) += player.cpu_ns;
+    }
+  }
+  facts.elapsed_s = static_cast<double>(ended - began_) / 1e9;
+  if (options_.layout != Layout::pair) return;
+  facts.client_cpu_ns = client_ns;
+  facts.server_cpu_ns = server_ns;
+}
+
+std::string Crew::failure() const {
+  for (const Group& group : groups_) {
+    for (const Player& player : group.players) {
+      if (!player.failure) continue;
+      try {
+        std::rethrow_exception(player.failure);
+      } catch (const std::exception& error) {
+        return error.what();
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+RunResult run(const Options& options, const Plan& plan, const Lab& lab) {
+  RunResult result;
+  result.context = describe(options, lab);
+  Crew crew(options, plan, lab);
+  const LoadFacts facts = crew.play();
+  result.context.elapsed_s = facts.elapsed_s;
+  result.interrupted = interrupted();
+
+  std::vector<double> weights(plan.scenarios.size());
+  const Arm& arm = plan.arms.front();
+  double total = 0;
+  for (double weight : arm.weights) total += weight;
+  for (std::size_t i = 0; i < arm.scenarios.size(); ++i) {
+    weights[arm.scenarios[i]] = arm.weights[i] / total;
+  }
+  account(plan, weights, facts, result);
+  result.verdicts = judge(result, facts);
+  if (const std::string failure = crew.failure(); !failure.empty()) {
+    Verdict broke;
+    broke.name = "run completed";
+    broke.ok = false;
+    broke.evidence = failure;
+    broke.remedy = "the numbers are what was counted until then";
+    result.verdicts.insert(result.verdicts.begin(), broke);
+  }
+  return result;
+}
+
+}  // namespace ringchurn

@@ -1,0 +1,271 @@
+// One function per reason to doubt: see verdicts.h.
+#include "bench/verdicts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bench/text.h"
+
+namespace ringchurn {
+namespace {
+
+/// Work that ksoftirqd did beside the process's own CPU time, above which the cost is understated.
+constexpr double kTolerableShareBeside = 0.02;
+
+Verdict ledger_closes(const RunResult& result) {
+  Verdict verdict{.name = "ledger closes"};
+  std::uint64_t opened = 0, finished = 0, unexpected = 0, open = 0;
+  for (const ScenarioResult& scenario : result.scenarios) {
+    for (const auto& [side, ledger] :
+         {std::pair{"client", &scenario.client}, std::pair{"server", &scenario.server}}) {
+      opened += ledger->opened;
+      finished += ledger->finished;
+      unexpected += ledger->unexpected;
+      open += ledger->open_at_deadline;
+      if (ledger->closes()) continue;
+      verdict.ok = false;
+      verdict.evidence = fmt::format(
+          "{} {}: {} opened, but {} finished + {} unexpected + {} open", scenario.name, side,
+          grouped(ledger->opened), grouped(ledger->finished), grouped(ledger->unexpected),
+          grouped(ledger->open_at_deadline));
+      verdict.remedy = "a fault of ringchurn itself: please report it with this result";
+      return verdict;
+    }
+  }
+  verdict.evidence = fmt::format("both sides: {} opened = {} finished + {} unexpected + {} open",
+                                 grouped(opened), grouped(finished), grouped(unexpected), grouped(open));
+  return verdict;
+}
+
+Verdict ends_agree(const RunResult& result) {
+  Verdict verdict{.name = "both ends agree"};
+  std::uint64_t established = 0, accepted = 0;
+  for (const ScenarioResult& scenario : result.scenarios) {
+    established += scenario.established;
+    accepted += scenario.server.opened;
+    if (scenario.established == scenario.server.opened) continue;
+    verdict.ok = false;
+    verdict.evidence = fmt::format("{}: the client established {}, the server accepted {}",
+                                   scenario.name, grouped(scenario.established),
+                                   grouped(scenario.server.opened));
+    verdict.remedy = result.interrupted
+                         ? "the run was interrupted while connections were under way"
+                         : "look at the unexpected errors and at ListenOverflows";
+    return verdict;
+  }
+  verdict.evidence = fmt::format("{} established by clients, {} accepted by servers",
+                                 grouped(established), grouped(accepted));
+  return verdict;
+}
+
+Verdict bytes_as_declared(const RunResult& result) {
+  Verdict verdict{.name = "bytes as declared"};
+  std::uint64_t received = 0;
+  for (const ScenarioResult& scenario : result.scenarios) {
+    for (const auto& [way, bytes] : {std::pair{"client to server", &scenario.client_to_server},
+                                     std::pair{"server to client", &scenario.server_to_client}}) {
+      received += bytes->received;
+      if (!bytes->declared || *bytes->declared == bytes->received) continue;
+      verdict.ok = false;
+      verdict.evidence = fmt::format("{}, {}: {} bytes received, {} declared", scenario.name, way,
+                                     grouped(bytes->received), grouped(*bytes->declared));
+      verdict.remedy = "if no error was unexpected, correct [delivered] in the scenario file";
+      return verdict;
+    }
+  }
+  verdict.evidence = fmt::format("{} bytes received, as the scenarios declare", grouped(received));
+  return verdict;
+}
+
+Verdict no_unexpected_errors(const RunResult& result) {
+  Verdict verdict{.name = "no unexpected errors"};
+  std::uint64_t unexpected = 0, expected = 0;
+  const ErrorRow* first = nullptr;
+  for (const ErrorRow& row : result.errors) {
+    (row.expected ? expected : unexpected) += row.count;
+    if (!row.expected && !first) first = &row;
+  }
+  verdict.ok = unexpected == 0;
+  verdict.evidence = fmt::format("{} unexpected, {} expected", grouped(unexpected), grouped(expected));
+  if (!first) return verdict;
+  verdict.evidence += fmt::format("; first: {} {} step {} \"{}\" answered {}", first->scenario,
+                                  first->side, first->step_number, first->step, first->error);
+  verdict.remedy = first->errno_class == "address"
+                       ? "client ports ran out: use the private lab, or fewer connections per minute"
+                       : "read the error table; if the kernel is right, correct the scenario";
+  return verdict;
+}
+
+Verdict none_left_open(const RunResult& result) {
+  Verdict verdict{.name = "nothing left open"};
+  std::uint64_t open = 0;
+  for (const ScenarioResult& scenario : result.scenarios) {
+    open += scenario.client.open_at_deadline + scenario.server.open_at_deadline;
+  }
+  verdict.ok = open == 0;
+  verdict.evidence = fmt::format("{} connections open when the run ended", grouped(open));
+  if (open > 0) {
+    verdict.remedy = result.interrupted
+                         ? "the run was interrupted while they were under way"
+                         : "nothing moved for 10 s: a step waits for what its peer never does";
+  }
+  return verdict;
+}
+
+Verdict kernel_agrees(const RunResult& result) {
+  Verdict verdict{.name = "kernel agrees"};
+  verdict.advisory = result.context.lab == "host";
+  const auto disagrees = [](const CounterRow& row) { return !row.agrees(); };
+  const auto wrong = std::find_if(result.kernel.begin(), result.kernel.end(), disagrees);
+  if (result.kernel.empty()) {
+    verdict.advisory = true;
+    verdict.ok = false;
+    verdict.evidence = "no kernel counter is declared by every scenario of this run";
+    verdict.remedy = "declare them in the scenario's [kernel]";
+  } else if (wrong == result.kernel.end()) {
+    verdict.evidence = fmt::format("{} counters moved exactly as declared", result.kernel.size());
+  } else {
+    verdict.ok = false;
+    verdict.evidence =
+        wrong->measured ? fmt::format("{} moved by {}, declared {}", wrong->name,
+                                      grouped(*wrong->measured), grouped(wrong->declared_min))
+                        : fmt::format("this kernel has no counter '{}'", wrong->name);
+    verdict.remedy = verdict.advisory
+                         ? "other programs count here too: use the private lab for an exact account"
+                         : "if every connection finished, the scenario's [kernel] is wrong";
+  }
+  return verdict;
+}
+
+/// A kernel counter that must not move at all.
+struct Forbidden {
+  const char* verdict;
+  const char* counter;
+  const char* remedy;
+};
+
+constexpr Forbidden kForbidden[] = {
+    {"TIME_WAIT table", "TCPTimeWaitOverflow",
+     "graceful closes skipped TIME_WAIT: raise net.ipv4.tcp_max_tw_buckets, or use the private lab"},
+    {"accept queue", "ListenOverflows",
+     "connections were dropped and tried again a second later: raise net.core.somaxconn, or lower "
+     "--concurrency"},
+    {"listen drops", "ListenDrops",
+     "SYNs were dropped and sent again a second later: raise net.ipv4.tcp_max_syn_backlog, or lower "
+     "--concurrency"},
+};
+
+Verdict did_not_move(const RunResult& result, const KernelCounters& kernel, const Forbidden& rule) {
+  Verdict verdict{.name = rule.verdict};
+  verdict.advisory = result.context.lab == "host";
+  const std::optional<std::uint64_t> moved = kernel[rule.counter];
+  verdict.ok = moved.value_or(0) == 0;
+  verdict.evidence = moved ? fmt::format("{} moved by {}", rule.counter, grouped(*moved))
+                           : fmt::format("this kernel has no {}", rule.counter);
+  if (!verdict.ok) verdict.remedy = rule.remedy;
+  return verdict;
+}
+
+Verdict ring_kept_up(const LoadFacts& facts) {
+  Verdict verdict{.name = "completion queues"};
+  std::uint64_t overflowed = 0, stale = 0;
+  for (const WorkerReport& worker : facts.workers) {
+    overflowed += worker.ring_overflowed ? 1 : 0;
+    stale += worker.stale_completions;
+  }
+  verdict.ok = overflowed == 0 && stale == 0;
+  verdict.evidence = fmt::format("{} of {} rings overflowed, {} stale completions", overflowed,
+                                 facts.workers.size(), grouped(stale));
+  if (!verdict.ok) verdict.remedy = "a fault of ringchurn itself: please report it with this result";
+  return verdict;
+}
+
+Verdict nothing_sent_twice(const LoadFacts& facts) {
+  Verdict verdict{.name = "no retransmissions"};
+  verdict.advisory = true;
+  const std::uint64_t again = facts.kernel["RetransSegs"].value_or(0);
+  verdict.ok = again == 0;
+  verdict.evidence = fmt::format("RetransSegs moved by {}", grouped(again));
+  if (!verdict.ok) verdict.remedy = "segments were lost or late: latencies and segments include it";
+  return verdict;
+}
+
+Verdict bill_is_whole(const RunResult& result) {
+  Verdict verdict{.name = "CPU bill is whole"};
+  verdict.advisory = true;
+  const Cost& cost = result.cost;
+  if (!cost.ksoftirqd_us) {
+    verdict.evidence = "ksoftirqd cannot be seen from here: its work, if any, is not in the figure";
+    return verdict;
+  }
+  const double share =
+      cost.cpu_us_per_connection > 0 ? *cost.ksoftirqd_us / cost.cpu_us_per_connection : 0;
+  verdict.ok = share <= kTolerableShareBeside;
+  verdict.evidence = fmt::format("ksoftirqd did {:.1f}% beside it", share * 100);
+  if (!verdict.ok) verdict.remedy = "the CPU cost is understated: run on an idle machine";
+  return verdict;
+}
+
+Verdict control_is_even(const CompareResult& result) {
+  Verdict verdict{.name = "A/A control"};
+  verdict.advisory = true;
+  verdict.ok = result.a_a && result.a_a->includes(1);
+  verdict.evidence =
+      result.a_a ? fmt::format("{} against itself: {:.3f}, 95% interval {:.3f} to {:.3f}",
+                               result.arms.front().name, result.a_a->value, result.a_a->ci_low,
+                               result.a_a->ci_high)
+                 : fmt::format("{} blocks are too few for an interval", result.blocks);
+  if (!verdict.ok) {
+    verdict.remedy = result.a_a ? "it differs from itself: by chance once in 20 runs, else by noise; "
+                                  "measure again, longer, on an idle machine"
+                                : "measure longer: --duration 5s or more";
+  }
+  return verdict;
+}
+
+/// Outliers are what the machine did, and it does it to both arms alike. If they all fall to one arm,
+/// the arm's own rare costs are being left out.
+Verdict outliers_are_even(const CompareResult& result) {
+  constexpr unsigned kTooManyToBeChance = 8;  // all on one side: 2 * 0.5^8, under 1%
+  Verdict verdict{.name = "outliers"};
+  verdict.advisory = true;
+  unsigned left_out = 0;
+  for (const ArmResult& arm : result.arms) {
+    left_out = std::max(left_out, arm.blocks_left_out);
+    const bool one_sided =
+        arm.left_out_dearer == 0 || arm.left_out_dearer == arm.blocks_left_out;
+    if (arm.blocks_left_out < kTooManyToBeChance || !one_sided) continue;
+    verdict.ok = false;
+    verdict.remedy = fmt::format("all fall to one arm of {}: rare costs of its own are left out",
+                                 arm.name);
+  }
+  verdict.evidence = fmt::format("{} of {} blocks left out", left_out, result.blocks);
+  return verdict;
+}
+
+}  // namespace
+
+std::vector<Verdict> judge(const RunResult& result, const LoadFacts& facts) {
+  std::vector<Verdict> verdicts = {ledger_closes(result),        ends_agree(result),
+                                   bytes_as_declared(result),    no_unexpected_errors(result),
+                                   none_left_open(result),       kernel_agrees(result)};
+  for (const Forbidden& rule : kForbidden) {
+    verdicts.push_back(did_not_move(result, facts.kernel, rule));
+  }
+  verdicts.push_back(ring_kept_up(facts));
+  verdicts.push_back(nothing_sent_twice(facts));
+  verdicts.push_back(bill_is_whole(result));
+  return verdicts;
+}
+
+std::vector<Verdict> judge_comparison(const CompareResult& result) {
+  return {control_is_even(result), outliers_are_even(result)};
+}
+
+bool trusted(const std::vector<Verdict>& verdicts) {
+  return std::all_of(verdicts.begin(), verdicts.end(),
+                     [](const Verdict& verdict) { return verdict.ok || verdict.advisory; });
+}
+
+}  // namespace ringchurn

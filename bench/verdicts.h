@@ -1,0 +1,24 @@
+// Reasons to trust a result or not: the three promises and the rules of validity, judged from the
+// numbers alone.
+#pragma once
+
+#include <vector>
+
+#include "bench/account.h"
+#include "bench/result.h"
+
+namespace ringchurn {
+
+/// Judges an accounted result. On the host's own namespace other programs' connections are counted
+/// too, so the kernel's verdicts are advisory there.
+std::vector<Verdict> judge(const RunResult& result, const LoadFacts& facts);
+
+/// Judges what a comparison adds: whether its control found a difference where there is none, and
+/// whether outliers were left out even-handedly. Both advise: at 95% confidence the control errs once
+/// in twenty runs by design.
+std::vector<Verdict> judge_comparison(const CompareResult& result);
+
+/// True unless a verdict that is not advisory says no.
+bool trusted(const std::vector<Verdict>& verdicts);
+
+}  // namespace ringchurn

@@ -1,0 +1,228 @@
+// The loop: admit, issue, wait, reap. See worker.h.
+#include "bench/worker.h"
+
+#include <time.h>
+
+#include <algorithm>
+
+namespace ringchurn {
+namespace {
+
+/// Completions handled between two looks at the clock: few enough that a timestamp is fresh.
+constexpr unsigned kBatch = 256;
+constexpr unsigned kRunPerCall = 20;  // IO_LOCAL_TW_DEFAULT_MAX in io_uring/tw.h, since Linux 6.13
+constexpr unsigned kRunPerTurn = 4096;
+/// Operations that may become ready in one turn of an end that keeps up.
+constexpr unsigned kBurst = 64;
+/// Completions that are worth a wake-up, and how long they are waited for together.
+constexpr unsigned kWakeUpBatch = 8;
+constexpr std::chrono::microseconds kWakeUpPatience{50};
+/// Between two looks at the clock and at the flags when nothing happens at all.
+constexpr std::chrono::milliseconds kIdlePatience{1};
+/// How many connections the server end may be behind the client end: those that the client is done
+/// with and the server is not. Its table has room for them.
+constexpr unsigned kSpareSlots = 64;
+constexpr unsigned kOperationsPerConnection = 2;  // a limited receive and its limit
+/// How long an interrupted run waits for the connections that are under way.
+constexpr Nanoseconds kPatienceWhenStopped = 1'000'000'000;
+
+RingSettings ring_settings(const Worker::Settings& settings) {
+  const bool both = settings.ends == Worker::Ends::both;
+  const unsigned client_slots = settings.ends == Worker::Ends::server ? 0 : settings.concurrency;
+  const unsigned server_slots =
+      settings.ends == Worker::Ends::client ? 0 : settings.concurrency + kSpareSlots;
+  RingSettings ring;
+  ring.slots = client_slots + server_slots;
+  ring.first_accept_slot = client_slots;
+  ring.submissions = std::clamp(settings.concurrency * (both ? 2U : 1U), 256U, 4096U);
+  ring.completions = std::max(1024U, ring.slots * kOperationsPerConnection + kBatch);
+  return ring;
+}
+
+}  // namespace
+
+Nanoseconds clock_ns() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<Nanoseconds>(time.tv_sec) * 1'000'000'000 +
+         static_cast<Nanoseconds>(time.tv_nsec);
+}
+
+Worker::Worker(const Settings& settings, std::span<const Scenario> scenarios,
+               std::span<const Endpoint> endpoints, Link& link, const std::atomic<bool>& stop)
+    : settings_(settings),
+      batches_(settings.ends != Ends::both && settings.concurrency >= 4 * kWakeUpBatch),
+      ring_(ring_settings(settings)), link_(link), stop_(stop) {
+  const RingSettings ring = ring_settings(settings);
+  if (settings.ends != Ends::server) {
+    client_recorder_ = std::make_unique<Recorder>(scenarios.size());
+    client_ = std::make_unique<End>(
+        ring_, End::Settings{Side::client, settings.family, 0, settings.concurrency}, scenarios,
+        endpoints, *client_recorder_);
+  }
+  if (settings.ends != Ends::client) {
+    server_recorder_ = std::make_unique<Recorder>(scenarios.size());
+    server_ = std::make_unique<End>(
+        ring_,
+        End::Settings{Side::server, settings.family, ring.first_accept_slot,
+                      ring.slots - ring.first_accept_slot},
+        scenarios, endpoints, *server_recorder_);
+    server_->accept();
+  }
+  now_ = clock_ns();
+}
+
+Worker::~Worker() = default;
+
+unsigned Worker::backlog(unsigned concurrency) { return concurrency + kSpareSlots; }
+
+WorkerReport Worker::report() const {
+  WorkerReport report;
+  if (client_) report.client = client_recorder_->records();
+  if (server_) report.server = server_recorder_->records();
+  report.client_ended = client_ ? client_->ended() : 0;
+  report.ring_enters = ring_.enters();
+  report.ring_overflowed = ring_.overflowed();
+  report.stale_completions = (client_ ? client_->stale() : 0) + (server_ ? server_->stale() : 0);
+  return report;
+}
+
+// -- the two loops ----------------------------------------------------------------------------------
+
+void Worker::play(Mix& mix, const Load& load) {
+  std::uint64_t left = load.connections.value_or(UINT64_MAX);
+  last_end_ = now_ = clock_ns();
+  while (true) {
+    const bool more = left > 0 && (load.connections || now_ < load.until) &&
+                      !stop_.load(std::memory_order_relaxed);
+    if (more) {
+      const std::uint64_t before = client_->open() + client_->ended();
+      admit(mix, left);
+      left -= client_->open() + client_->ended() - before;
+    } else if (drained()) {
+      break;
+    }
+    turn();
+    if (stalled()) {
+      abandon();
+      break;
+    }
+  }
+  if (!server_) link_.to_serve.store(client_->established(), std::memory_order_release);
+}
+
+void Worker::serve() {
+  last_end_ = now_ = clock_ns();
+  while (server_->ended() < link_.to_serve.load(std::memory_order_acquire) || server_->open() > 0) {
+    turn();
+    if (stalled() || link_.abandoned.load(std::memory_order_relaxed)) return abandon();
+  }
+}
+
+/// Begins connections while fewer than `concurrency` are in flight at this end, and the other end is
+/// not further behind than its table has room for.
+void Worker::admit(Mix& mix, std::uint64_t at_most) {
+  const std::uint64_t server_ended =
+      server_ ? server_->ended() : link_.server_ended.load(std::memory_order_relaxed);
+  const std::uint64_t begun = client_->ended() + client_->open();
+  const std::uint64_t at_server = begun - client_->unestablished() - server_ended;
+  const std::uint64_t most = settings_.concurrency + kSpareSlots;
+  const std::uint64_t room = most - std::min(at_server, most);
+  std::uint64_t starts = std::min({at_most, room, std::uint64_t{client_->free_slots()}});
+  for (; starts > 0; --starts) client_->start(mix.draw(), now_);
+}
+
+bool Worker::drained() const {
+  if (client_->open() > 0) return false;
+  return !server_ || (server_->open() == 0 && server_->ended() == client_->established());
+}
+
+/// A burst of new exchanges would pile up as ready work at either end, and every connection would
+/// wait behind it. So resting connections go on only while both ends keep up.
+bool Worker::keeps_up() const {
+  return backlog_ < kBurst && (server_ || link_.server_backlog.load(std::memory_order_relaxed) < kBurst);
+}
+
+void Worker::turn() {
+  if (client_ && keeps_up()) client_->wake_resting(kBurst / 2);
+  if (client_) client_->issue_gives(now_);
+  if (server_) server_->issue_gives(now_);
+  ring_.submit();
+  if (client_) client_->issue_takes(now_);
+  if (server_) server_->issue_takes(now_);
+  wait();
+  // The kernel runs at most 20 ready operations per call: calls again, but not for ever, so that a
+  // teardown waits neither behind operations that are ready nor behind those that become so.
+  unsigned reaped = reap();
+  backlog_ = reaped;
+  while (reaped >= kRunPerCall && backlog_ < kRunPerTurn) {
+    ring_.submit_and_wait(0, {});
+    reaped = reap();
+    backlog_ += reaped;
+  }
+  publish();
+}
+
+unsigned Worker::reap() {
+  unsigned total = 0;
+  for (unsigned reaped = kBatch; reaped == kBatch; total += reaped) {
+    now_ = clock_ns();
+    reaped = ring_.reap(kBatch, [this](const Completion& completion) {
+      End& end = End::belongs(completion, Side::client) ? *client_ : *server_;
+      end.complete(completion, now_);
+    });
+  }
+  return total;
+}
+
+/// Sleeps only if nothing is due. With the other end on another CPU, a batch of completions costs one
+/// wake-up, and is waited for a little; what is left when nothing more comes is not kept waiting.
+void Worker::wait() {
+  using namespace std::chrono_literals;
+  // Whoever sleeps has no backlog.
+  if (!client_) link_.server_backlog.store(0, std::memory_order_relaxed);
+  if (client_ && client_->has_resting() && keeps_up()) {
+    ring_.submit_and_wait(0, 0ns);
+  } else if (client_ && !server_ && client_->open() == 0) {
+    ring_.submit_and_wait(1, kWakeUpPatience);  // the server end is behind: only its counter can tell
+  } else if (batches_ && backlog_ > 0) {
+    ring_.submit_and_wait(kWakeUpBatch, kWakeUpPatience);
+  } else {
+    ring_.submit_and_wait(1, kIdlePatience);
+  }
+}
+
+void Worker::publish() {
+  if (server_) {
+    link_.server_ended.store(server_->ended(), std::memory_order_relaxed);
+    link_.server_backlog.store(backlog_, std::memory_order_relaxed);
+  }
+  if (client_) {
+    link_.client_ended.store(client_->ended(), std::memory_order_relaxed);
+    link_.in_flight.store(client_->open(), std::memory_order_relaxed);
+    link_.errors.store(client_recorder_->errors(), std::memory_order_relaxed);
+    link_.unexpected_errors.store(client_recorder_->unexpected_errors(), std::memory_order_relaxed);
+  }
+}
+
+// -- the end of patience ----------------------------------------------------------------------------
+
+bool Worker::stalled() {
+  const std::uint64_t ended = (client_ ? client_->ended() : 0) + (server_ ? server_->ended() : 0);
+  if (ended != ended_then_) {
+    ended_then_ = ended;
+    last_end_ = now_;
+  }
+  const bool stopping = stop_.load(std::memory_order_relaxed);
+  const Nanoseconds patience = stopping ? std::min(settings_.stall_limit, kPatienceWhenStopped)
+                                        : settings_.stall_limit;
+  return now_ - last_end_ > patience;
+}
+
+void Worker::abandon() {
+  link_.abandoned.store(true, std::memory_order_relaxed);
+  if (client_) client_->abandon();
+  if (server_) server_->abandon();
+}
+
+}  // namespace ringchurn

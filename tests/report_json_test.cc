@@ -1,0 +1,290 @@
+// The JSON result: its fields and their types, what is null, and how the file is written.
+// (json_schema.py checks results of the program against the schema.)
+#include "bench/report_json.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "ring/error.h"
+#include "tests/sample_results.h"
+
+namespace ringchurn {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+
+TEST(ReportJson, ARunHasTheFieldsThatProgramsRelyOn) {
+  const std::string text = run_json(sample_run());
+  EXPECT_EQ(text.back(), '\n');
+  const json result = json::parse(text);
+  EXPECT_EQ(result["schema_version"], 1);
+  EXPECT_EQ(result["context"]["concurrency"], 18000);
+  EXPECT_EQ(result["context"]["sysctls"]["net.core.somaxconn"], "65535");
+  EXPECT_FALSE(result.contains("comparison"));
+  EXPECT_EQ(result["interrupted"], false);
+  const json& aborted = result["scenarios"][1];
+  EXPECT_EQ(aborted["name"], "rst-client");
+  EXPECT_EQ(aborted["opened"], 200'000);
+  EXPECT_EQ(aborted["finished"], 199'990);
+  EXPECT_EQ(aborted["unexpected"], 3);
+  EXPECT_EQ(aborted["open_at_deadline"], 7);
+  EXPECT_EQ(aborted["client"]["finished"], 199'990);
+  EXPECT_EQ(aborted["server"]["finished"], 200'000);
+  EXPECT_EQ(result["scenarios"][2]["bytes"]["client_to_server"]["lost"], 92'160'000);
+  EXPECT_EQ(result["scenarios"][2]["bytes"]["client_to_server"]["declared"], 0);
+  EXPECT_EQ(result["errors"][0],
+            json::parse(R"({"scenario": "rst-client", "side": "server", "step": "recv-eof",
+                            "step_number": 4, "operation": "recv", "errno": "ECONNRESET",
+                            "class": "reset", "expected": true, "count": 200000})"));
+  EXPECT_EQ(result["cost"]["connections_per_second"], 32'047.2);
+  EXPECT_EQ(result["verdicts"][1]["ok"], false);
+  EXPECT_EQ(result["verdicts"][2]["advisory"], true);
+}
+
+TEST(ReportJson, FieldsStandInTheOrderOfTheSchema) {
+  const auto result = nlohmann::ordered_json::parse(compare_json(sample_comparison()));
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : result.items()) keys.push_back(key);
+  EXPECT_THAT(keys,
+              testing::ElementsAre("schema_version", "context", "scenarios", "errors", "kernel",
+                                   "cost", "comparison", "verdicts", "interrupted"));
+}
+
+TEST(ReportJson, ACounterDeclaresANumberOrARange) {
+  const json kernel = json::parse(run_json(sample_run()))["kernel"];
+  EXPECT_EQ(kernel["OutRsts"],
+            json::parse(R"({"measured": 300000, "declared": 300000, "agrees": true})"));
+  EXPECT_EQ(kernel["TW"],
+            json::parse(R"({"measured": 700003, "declared": [700000, 700010], "agrees": true})"));
+  EXPECT_EQ(kernel["TCPAbortOnData"]["agrees"], false);
+  EXPECT_EQ(kernel["TCPAbortOnClose"],
+            json::parse(R"({"measured": null, "declared": 90000, "agrees": false})"));
+}
+
+TEST(ReportJson, WhatWasNotMeasuredIsNull) {
+  const json result = json::parse(run_json(sample_run()));
+  const json& refused = result["scenarios"][3];
+  EXPECT_EQ(refused["server"], nullptr);
+  EXPECT_EQ(refused["latency_ns"]["connect"],
+            json::parse(R"({"p50": null, "p90": null, "p99": null, "p999": null, "max": null,
+                            "count": 0})"));
+  const json single = json::parse(compare_json(sample_comparison()));
+  EXPECT_EQ(single["cost"]["client_us"], nullptr);
+  EXPECT_EQ(single["cost"]["server_us"], nullptr);
+}
+
+TEST(ReportJson, LatencyIsInNanoseconds) {
+  RunResult run = sample_run();
+  run.scenarios[0].latency.connect = {};
+  run.scenarios[0].latency.connect.record(200);
+  run.scenarios[0].latency.connect.record(123'456'789);
+  const json connect = json::parse(run_json(run))["scenarios"][0]["latency_ns"]["connect"];
+  EXPECT_EQ(connect["p50"], 200);
+  EXPECT_EQ(connect["max"], 123'456'789);
+  EXPECT_EQ(connect["count"], 2);
+}
+
+TEST(ReportJson, AComparisonHoldsEveryArmButTheBaseline) {
+  const json comparison = json::parse(compare_json(sample_comparison()))["comparison"];
+  EXPECT_EQ(comparison["baseline"], "graceful");
+  EXPECT_EQ(comparison["baseline_value"], 31.02);
+  ASSERT_EQ(comparison["arms"].size(), 1u);
+  const json& arm = comparison["arms"][0];
+  EXPECT_EQ(arm["name"], "rst-client");
+  EXPECT_EQ(arm["metric"], "cpu_us_per_connection");
+  EXPECT_EQ(arm["unit"], "us");
+  EXPECT_EQ(arm["ratio"], 0.842);
+  EXPECT_EQ(arm["ci_low"], 0.836);
+  EXPECT_EQ(arm["ci_high"], 0.848);
+  EXPECT_EQ(arm["difference"], -4.91);
+  EXPECT_EQ(arm["verdict"], "less");
+  EXPECT_EQ(comparison["a_a"]["ratio"], 1.001);
+  EXPECT_NEAR(comparison["resolution"].get<double>(), 0.004, 1e-9);
+  EXPECT_EQ(comparison["blocks"], 248);
+}
+
+TEST(ReportJson, AnArmsVerdictFollowsItsInterval) {
+  CompareResult comparison = sample_comparison();
+  const std::pair<std::optional<Estimate>, json> cases[] = {
+      {Estimate{0.9, 0.8, 0.99}, "less"},
+      {Estimate{1.1, 1.01, 1.2}, "more"},
+      {Estimate{0.99, 0.98, 1.0}, "no difference found"},
+      {Estimate{1.01, 0.99, 1.02}, "no difference found"},
+      {std::nullopt, nullptr}};
+  for (const auto& [ratio, verdict] : cases) {
+    comparison.arms[1].ratio = ratio;
+    const json arm = json::parse(compare_json(comparison))["comparison"]["arms"][0];
+    EXPECT_EQ(arm["verdict"], verdict);
+    EXPECT_EQ(arm["ratio"].is_null(), !ratio.has_value());
+  }
+}
+
+TEST(ReportJson, ANumberThatIsNoneIsADefectOfTheProgramAndNamesItsField) {
+  RunResult run = sample_run();
+  for (const double number : {std::nan(""), std::numeric_limits<double>::infinity(),
+                              -std::numeric_limits<double>::infinity()}) {
+    run.cost.user_share = number;
+    try {
+      run_json(run);
+      ADD_FAILURE() << number << " was written";
+    } catch (const std::logic_error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("/cost/user_share"));
+    }
+  }
+}
+
+TEST(ReportJson, NamesThatAreNotUtf8DoNotStopTheReport) {
+  RunResult run = sample_run();
+  run.scenarios[0].name = "caf\xe9.toml";
+  EXPECT_EQ(json::parse(run_json(run))["scenarios"][0]["name"], "caf\uFFFD.toml");
+}
+
+/// A folder of the test's own.
+class WriteResult : public testing::Test {
+ protected:
+  WriteResult() { fs::create_directory(folder_); }
+  ~WriteResult() override { fs::remove_all(folder_); }
+
+  static std::string content(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  std::size_t files() const {
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+  }
+
+  static Error error_of(const std::string& path) {
+    try {
+      require_writable(path);
+    } catch (const Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << path << " was accepted";
+    return {kExitGood, ""};
+  }
+
+  const std::string folder_ = testing::TempDir() + "report_json_test." + std::to_string(::getpid());
+  const std::string path_ = folder_ + "/result.json";
+};
+
+TEST_F(WriteResult, WritesAFileAndLeavesNoOtherBehind) {
+  require_writable(path_);
+  EXPECT_EQ(files(), 0u);
+  write_result(path_, "{}\n");
+  EXPECT_EQ(content(path_), "{}\n");
+  EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(WriteResult, TheCheckLeavesAnOldResultAlone) {
+  write_result(path_, "old\n");
+  require_writable(path_);
+  EXPECT_EQ(content(path_), "old\n");
+  EXPECT_EQ(files(), 1u);
+  write_result(path_, "new\n");
+  EXPECT_EQ(content(path_), "new\n");
+}
+
+TEST_F(WriteResult, ALinkIsFollowed) {
+  write_result(path_, "old\n");
+  const std::string link = folder_ + "/latest.json";
+  fs::create_symlink(path_, link);
+  require_writable(link);
+  write_result(link, "new\n");
+  EXPECT_TRUE(fs::is_symlink(link));
+  EXPECT_EQ(content(path_), "new\n");
+}
+
+TEST_F(WriteResult, APipeIsWrittenToAndNotReplaced) {
+  const std::string pipe = folder_ + "/pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  require_writable(pipe);
+  write_result(pipe, "{}\n");
+  char buffer[16];
+  EXPECT_EQ(::read(reader, buffer, sizeof buffer), 3);
+  ::close(reader);
+  EXPECT_TRUE(fs::is_fifo(pipe));
+}
+
+TEST_F(WriteResult, StandardOutputIsADash) {
+  require_writable("-");
+  require_writable("");
+  testing::internal::CaptureStdout();
+  write_result("-", "{}\n");
+  write_result("", "nothing");
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "{}\n");
+}
+
+TEST_F(WriteResult, APathThatCannotBeWrittenIsToldBeforehand) {
+  const Error missing = error_of(folder_ + "/no/such/folder.json");
+  EXPECT_EQ(missing.exit_code, kExitUsage);
+  EXPECT_THAT(missing.what(), HasSubstr("No such file or directory; choose a folder that exists"));
+  const Error folder = error_of(folder_);
+  EXPECT_EQ(folder.exit_code, kExitUsage);
+  EXPECT_THAT(folder.what(), HasSubstr("it is a directory; name a file in it"));
+  EXPECT_THAT(error_of(folder_ + "/a\nb/c").what(), HasSubstr("a?b"));
+}
+
+TEST_F(WriteResult, APathWithoutPermissionIsToldBeforehand) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
+  write_result(path_, "old\n");
+  fs::permissions(path_, fs::perms::owner_read);
+  EXPECT_THAT(error_of(path_).what(), HasSubstr("Permission denied; choose another file"));
+  fs::permissions(folder_, fs::perms::owner_read | fs::perms::owner_exec);
+  EXPECT_THAT(error_of(folder_ + "/new.json").what(),
+              HasSubstr("Permission denied; choose a folder"));
+  fs::permissions(folder_, fs::perms::owner_all);
+}
+
+/// Lets the process write files of `bytes` bytes and no larger: a full disk that a test can order.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &saved_);
+    const rlimit limit{bytes, saved_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &saved_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  void (*handler_)(int);
+  rlimit saved_{};
+};
+
+TEST_F(WriteResult, AFailedWriteKeepsTheOldResultAndCleansUp) {
+  write_result(path_, "old\n");
+  std::string message;
+  try {
+    const FileSizeLimit limit(8);
+    write_result(path_, "a new result that does not fit\n");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code, kExitCannotRun);
+    message = error.what();
+  }
+  EXPECT_THAT(message, HasSubstr("File too large; the report on the terminal holds the result"));
+  EXPECT_EQ(content(path_), "old\n");
+  EXPECT_EQ(files(), 1u);
+}
+
+}  // namespace
+}  // namespace ringchurn

@@ -1,0 +1,230 @@
+// The terminal report: everything is in it, it fits, and nothing is said by colour alone.
+#include "bench/report_text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "tests/sample_results.h"
+
+namespace ringchurn {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+/// The text with runs of spaces made one.
+std::string squeezed(const std::string& text) {
+  std::string result;
+  for (const char c : text) {
+    if (c != ' ' || !result.ends_with(' ')) result += c;
+  }
+  return result;
+}
+
+/// The text without escape sequences, each of which ends with 'm'.
+std::string plain(const std::string& text) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '\x1b')
+      at = text.find('m', at);
+    else
+      result += text[at];
+  }
+  return result;
+}
+
+/// The report's line that holds `part`, runs of spaces made one.
+std::string line_with(const std::string& report, const std::string& part) {
+  for (const std::string& line : lines_of(report)) {
+    if (line.find(part) == line.npos) continue;
+    return squeezed(line);
+  }
+  ADD_FAILURE() << "no line with " << part << " in\n" << report;
+  return "";
+}
+
+void expect_fits(const std::string& report, std::size_t width) {
+  for (const std::string& line : lines_of(report)) EXPECT_LE(display_width(line), width) << line;
+}
+
+TEST(ReportText, RunTellsTheWholeAccount) {
+  const std::string report = run_report(sample_run(), {});
+  expect_fits(report, 80);
+  EXPECT_EQ(lines_of(report)[0], "1,000,000 connections in 31.20 s: 32,047 a second");
+  EXPECT_EQ(line_with(report, "20.0%"), " rst-client 20.0% client 200,000 199,990 3 7");
+  EXPECT_EQ(line_with(report, "92,160,000"),
+            " unread-data client to server 92,160,000 0 92,160,000");
+  EXPECT_EQ(line_with(report, "EPIPE"), " rst-client client 3 send {request} EPIPE broken_pipe 3");
+  EXPECT_EQ(line_with(report, "recv-eof"),
+            " rst-client server 4 recv-eof ECONNRESET reset 200,000");
+  EXPECT_EQ(line_with(report, "TCPAbortOnData "), " TCPAbortOnData 199,997 200,000 NO");
+  EXPECT_EQ(line_with(report, "TW "), " TW 700,003 700,000 to 700,010 yes");
+  EXPECT_EQ(line_with(report, "TCPAbortOnClose"),
+            " TCPAbortOnClose - 90,000 unknown: this kernel has none");
+  EXPECT_EQ(line_with(report, "CPU  "), " CPU 52.31 us client 24.10 + server 27.02 + workers 1.19");
+}
+
+TEST(ReportText, UnexpectedErrorsStandApartFromExpectedOnes) {
+  RunResult run = sample_run();
+  const std::string report = run_report(run, {});
+  const auto unexpected = report.find("\nUNEXPECTED ERRORS\n");
+  const auto expected = report.find("\nEXPECTED ERRORS");
+  ASSERT_NE(unexpected, report.npos);
+  EXPECT_LT(unexpected, report.find("EPIPE"));
+  EXPECT_LT(report.find("EPIPE"), expected);
+  EXPECT_LT(expected, report.find("ECONNRESET"));
+  run.errors.pop_back();
+  EXPECT_THAT(run_report(run, {}), HasSubstr("\nUNEXPECTED ERRORS\n  none\n"));
+}
+
+TEST(ReportText, LatencyIsInMicrosecondsAndAnEmptyPhaseIsADash) {
+  RunResult run = sample_run();
+  run.scenarios.resize(1);
+  run.scenarios[0].latency = {};
+  for (int i = 0; i < 10; ++i)
+    run.scenarios[0].latency.connect.record(128'000);  // its bucket reads 128,256
+  run.scenarios[0].latency.connect.record(5'000'000);
+  const std::string report = run_report(run, {});
+  EXPECT_EQ(line_with(report, "graceful  connect "),
+            " graceful connect 128.3 128.3 5,000 5,000 5,000 11");
+  EXPECT_EQ(line_with(report, "teardown"), " teardown - - - - - 0");
+}
+
+TEST(ReportText, AServerThatNobodyRunsHasNoLedger) {
+  const auto lines = lines_of(run_report(sample_run(), {}));
+  const auto refused = std::find_if(lines.begin(), lines.end(), [](const std::string& line) {
+    return line.starts_with("  refused ");
+  });
+  ASSERT_NE(refused, lines.end());
+  EXPECT_EQ(squeezed(*std::next(refused)), " server - - - -");
+}
+
+TEST(ReportText, TheLastLineSaysWhetherToTrustIt) {
+  RunResult run = sample_run();
+  EXPECT_THAT(run_report(run, {}),
+              EndsWith("\n\nDo not trust these numbers. Failed: no unexpected errors.\n"));
+  run.verdicts[1].ok = true;
+  EXPECT_THAT(run_report(run, {}), EndsWith("\n\nNo verdict failed. Warnings: kernel agrees.\n"));
+  run.verdicts[2].ok = true;
+  EXPECT_THAT(run_report(run, {}), EndsWith("\n\nEvery verdict holds.\n"));
+  run.interrupted = true;
+  EXPECT_THAT(run_report(run, {}),
+              EndsWith("\n\nInterrupted: this is the part that was done. Every verdict holds.\n"));
+  run.verdicts.clear();
+  EXPECT_THAT(run_report(run, {}), EndsWith("Nothing was judged.\n"));
+}
+
+TEST(ReportText, AVerdictShowsItsEvidenceAndRemedy) {
+  const std::string report = run_report(sample_run(), {});
+  EXPECT_THAT(report, HasSubstr("\n  ok    ledger: 1,000,000 opened ="));
+  EXPECT_THAT(report,
+              HasSubstr("\n  FAIL  no unexpected errors: 3 of 1,000,000 connections; see the"));
+  EXPECT_THAT(report, HasSubstr("\n  WARN  kernel agrees: "));
+}
+
+TEST(ReportText, LongAndStrangeNamesFit) {
+  CompareResult comparison = sample_comparison();
+  const std::string name =
+      "/home/somebody/scenarios/a\x1b[31m fermé 閉じる/" + std::string(90, 'x');
+  comparison.run.scenarios[0].name = name;
+  comparison.run.scenarios[0].client = {1'000'000'000, 1'000'000'000, 0, 0};
+  comparison.run.errors[0].scenario = name;
+  comparison.run.errors[0].step = "send 1 and a step that goes on and on and on";
+  comparison.run.errors[0].count = 1'000'000'000;
+  comparison.run.verdicts[0].evidence = name;
+  comparison.run.context.command = "ringchurn compare " + name;
+  comparison.arms[1].name = name;
+  comparison.sentence = comparison_sentence(comparison.arms[1], comparison.arms[0]);
+  for (const unsigned width : {80u, 100u}) {
+    const std::string report = compare_report(comparison, {false, width});
+    expect_fits(report, width);
+    EXPECT_THAT(report, HasSubstr("…"));
+    EXPECT_THAT(report, Not(HasSubstr("\x1b")));
+  }
+}
+
+TEST(ReportText, ColourChangesNoWord) {
+  for (const bool color : {false, true}) {
+    const std::string run = run_report(sample_run(), {color, 80});
+    const std::string compare = compare_report(sample_comparison(), {color, 80});
+    EXPECT_EQ((run + compare).find('\x1b') != std::string::npos, color);
+    EXPECT_EQ(plain(run), run_report(sample_run(), {}));
+    EXPECT_EQ(plain(compare), compare_report(sample_comparison(), {}));
+  }
+}
+
+TEST(ReportText, CompareTellsArmsControlAndSentence) {
+  const std::string report = compare_report(sample_comparison(), {});
+  expect_fits(report, 80);
+  EXPECT_EQ(lines_of(report)[0], "graceful vs rst-client");
+  EXPECT_EQ(line_with(report, "baseline"), " graceful 353,211 31.02 baseline");
+  EXPECT_EQ(line_with(report, "353,104"),
+            " rst-client 353,104 26.11 0.842 [0.836, 0.848] -4.91 [-5.10, -4.72]");
+  EXPECT_EQ(line_with(report, "A/A control  "), " A/A control 1.001 [0.997, 1.005]");
+  EXPECT_THAT(report, HasSubstr("248 blocks, slices of 20.0 ms, 19.8 s measured."));
+  EXPECT_THAT(report, EndsWith("Every verdict holds.\n"
+                               "rst-client costs 15.8% (±0.6) less CPU per connection than "
+                               "graceful: 26.1 us\nagainst 31.0 us\n"));
+}
+
+TEST(ReportText, CompareWithoutAnAnswerGivesNone) {
+  CompareResult comparison = sample_comparison();
+  comparison.arms[1].ratio = comparison.arms[1].difference_us = comparison.a_a = std::nullopt;
+  comparison.sentence.clear();
+  comparison.run.verdicts[0].ok = false;
+  const std::string report = compare_report(comparison, {});
+  EXPECT_EQ(line_with(report, "353,104"), " rst-client 353,104 26.11 - -");
+  EXPECT_THAT(report, EndsWith("Do not trust these numbers. Failed: ledger.\n"));
+}
+
+TEST(ReportText, CompareHasASentenceForEachArm) {
+  CompareResult comparison = sample_comparison();
+  comparison.sentence = "One.\nTwo.";
+  EXPECT_THAT(compare_report(comparison, {}), EndsWith("\nOne.\nTwo.\n"));
+}
+
+ArmResult arm(const char* name, double us, std::optional<Estimate> ratio) {
+  return {name, 1000, us, ratio, {}};
+}
+
+TEST(ComparisonSentence, SaysLessOrMoreWithHalfTheIntervalsWidth) {
+  const ArmResult graceful = arm("graceful", 31.04, {});
+  EXPECT_EQ(comparison_sentence(arm("rst-client", 26.11, Estimate{0.842, 0.836, 0.848}), graceful),
+            "rst-client costs 15.8% (±0.6) less CPU per connection than graceful: 26.1 us against "
+            "31.0 us");
+  EXPECT_EQ(comparison_sentence(arm("half-close", 62.0, Estimate{2.0, 1.99, 2.01}), graceful),
+            "half-close costs 100.0% (±1.0) more CPU per connection than graceful: 62.0 us against "
+            "31.0 us");
+  EXPECT_EQ(comparison_sentence(arm("b", 30.9, Estimate{0.995, 0.9945, 0.9955}), graceful),
+            "b costs 0.50% (±0.05) less CPU per connection than graceful: 30.9 us against 31.0 us");
+}
+
+TEST(ComparisonSentence, FindsNoDifferenceWhereTheIntervalIncludesOne) {
+  const ArmResult graceful = arm("graceful", 31.04, {});
+  EXPECT_EQ(comparison_sentence(arm("b", 31.1, Estimate{1.001, 0.996, 1.006}), graceful),
+            "no difference found between b and graceful: +0.1% (95% interval -0.4% to +0.6%), "
+            "31.1 us against 31.0 us");
+  EXPECT_EQ(comparison_sentence(arm("b", 31.0, Estimate{0.9999, 0.99, 1.01}), graceful),
+            "no difference found between b and graceful: 0.0% (95% interval -1.0% to +1.0%), "
+            "31.0 us against 31.0 us");
+  EXPECT_THAT(comparison_sentence(arm("b", 31.0, Estimate{1.01, 1.0, 1.02}), graceful),
+              HasSubstr("no difference found"));
+}
+
+TEST(ComparisonSentence, GivesNoAnswerWithoutARatio) {
+  EXPECT_THAT(comparison_sentence(arm("b", 31.0, {}), arm("a", 31.0, {})),
+              HasSubstr("no answer for b against a: too few blocks"));
+}
+
+}  // namespace
+}  // namespace ringchurn
