@@ -5,6 +5,9 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 
 #include "bench/compare.h"
 #include "bench/interrupt.h"
@@ -16,7 +19,7 @@
 #include "bench/run.h"
 #include "bench/verdicts.h"
 #include "workloads/scenario_file.h"
-#include "workloads/step_parser.h"
+#include "workloads/suggestion.h"
 
 namespace ringchurn {
 namespace {
@@ -37,15 +40,16 @@ void check_counters(const Plan& plan) {
       if (known[name]) continue;
       std::vector<std::string> names;
       for (const auto& entry : known.all()) names.push_back(entry.first);
-      throw Error(kExitUsage, fmt::format("scenario '{}' declares '{}' in [kernel], but this kernel has "
-                                          "no such counter{}",
-                                          scenario.name, name, did_you_mean(name, names)));
+      throw Error(kExitUsage, fmt::format("{}: no such counter in this kernel: '{}'{}", range.where,
+                                          name, did_you_mean(name, names)));
     }
   }
 }
 
 Lab prepare(const Options& options, const Plan& plan) {
   raise_descriptor_limit();
+  // Twice: in the lab's user namespace a caller may write what it may not outside, and root less.
+  require_writable(options.json_path);
   const Lab lab = enter_lab(options.lab);
   require_writable(options.json_path);
   check_counters(plan);
@@ -62,24 +66,31 @@ ExitCode exit_code(const RunResult& result) {
   return trusted(result.verdicts) ? kExitGood : kExitVerdictFailed;
 }
 
-/// The text goes to standard output, unless the JSON does.
+/// The text goes to standard output, unless the JSON does. It comes after the JSON is written,
+/// which must not be lost because nobody reads the text.
 void print_report(const Options& options, const std::string& text) {
-  fmt::print(options.json_path == "-" ? stderr : stdout, "{}", text);
+  std::FILE* stream = options.json_path == "-" ? stderr : stdout;
+  const bool written =
+      std::fwrite(text.data(), 1, text.size(), stream) == text.size() && std::fflush(stream) == 0;
+  if (written || errno == EPIPE) return;  // `ringchurn run | head` has seen enough
+  throw Error(kExitCannotRun,
+              fmt::format("cannot print the report: {}; free space, or ask for --json FILE",
+                          std::strerror(errno)));
 }
 
 ExitCode perform_run(const Options& options) {
   const Plan plan = make_plan(options);
   const RunResult result = run(options, plan, prepare(options, plan));
-  print_report(options, run_report(result, terminal_style()));
   write_result(options.json_path, run_json(result));
+  print_report(options, run_report(result, terminal_style()));
   return exit_code(result);
 }
 
 ExitCode perform_compare(const Options& options) {
   const Plan plan = make_plan(options);
   const CompareResult result = compare(options, plan, prepare(options, plan));
-  print_report(options, compare_report(result, terminal_style()));
   write_result(options.json_path, compare_json(result));
+  print_report(options, compare_report(result, terminal_style()));
   return exit_code(result.run);
 }
 

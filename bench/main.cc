@@ -1,6 +1,6 @@
 // ringchurn: what a connection's teardown costs. This file is the program's table of contents.
 #include <fmt/format.h>
-#include <sys/resource.h>
+#include <signal.h>
 
 #include <cstdio>
 #include <exception>
@@ -11,6 +11,7 @@
 
 int main(int argc, char** argv) {
   using namespace ringchurn;
+  signal(SIGPIPE, SIG_IGN);  // a reader that left is an error of one write, not the end of a run
   try {
     const std::optional<Options> options = parse_options(argc, argv);
     return options ? perform(*options) : kExitGood;

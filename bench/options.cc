@@ -24,6 +24,7 @@
 #include <utility>
 
 #include "bench/option_table.h"
+#include "workloads/suggestion.h"
 
 namespace ringchurn {
 namespace {
@@ -52,28 +53,6 @@ const OptionSpec* find_option(std::string_view name) {
   return found == specs.end() ? nullptr : &*found;
 }
 
-/// Levenshtein's distance, in one row.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
-/// The member of `known` that differs least from `typed`.
-std::string nearest(std::string_view typed, const std::vector<std::string>& known) {
-  return *std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
-    return distance(typed, a) < distance(typed, b);
-  });
-}
-
 [[noreturn]] void reject_word(const CommandSpec& command, const std::string& word) {
   const char* remedy =
       command.command == Command::run ? "; to name a scenario, use --scenario" : "";
@@ -91,8 +70,8 @@ std::string nearest(std::string_view typed, const std::vector<std::string>& know
                              command.name, typed));
     }
   }
-  fail_usage(fmt::format("{0}: unknown option {1}; the nearest is {2}; see ringchurn {0} --help",
-                         command.name, typed, nearest(typed, known)));
+  fail_usage(fmt::format("{0}: unknown option {1}{2}; see ringchurn {0} --help", command.name,
+                         typed, did_you_mean(typed, known)));
 }
 
 /// What stands before the command and belongs to nothing.
@@ -103,8 +82,8 @@ std::string nearest(std::string_view typed, const std::vector<std::string>& know
   const bool is_flag = typed.starts_with("-");
   std::vector<std::string> known = {"--help", "--version"};
   if (!is_flag) known = {"run", "compare", "scenarios"};
-  fail_usage(fmt::format("unknown {} {}; the nearest is {}; see ringchurn --help",
-                         is_flag ? "option" : "command", typed, nearest(typed, known)));
+  fail_usage(fmt::format("unknown {} {}{}; see ringchurn --help", is_flag ? "option" : "command",
+                         typed, did_you_mean(typed, known)));
 }
 
 /// Words that CLI11 could not place. A flag is told first: a stray word may be its value.
@@ -263,8 +242,8 @@ Layer read_table(const toml::table& table, const std::string& path, unsigned com
   Layer layer;
   for (const auto& [key, node] : table) {
     if (std::find(known.begin(), known.end(), key.str()) == known.end()) {
-      fail_usage(fmt::format("{}: unknown key; the nearest is {}", place(path, node, key.str()),
-                             nearest(key.str(), known)));
+      fail_usage(fmt::format("{}: unknown key{}", place(path, node, key.str()),
+                             did_you_mean(key.str(), known)));
     }
     const OptionSpec* spec = find_option(key.str());
     OptionValues values = config_values(*spec, node, path);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "bench/text.h"
 #include "ring/error.h"
 #include "workloads/scenario_file.h"
 
@@ -26,9 +27,10 @@ std::vector<ScenarioFile> needed_files(const std::vector<std::vector<MixEntry>>&
       if (known == files.end()) {
         files.push_back(file);
       } else if (known->path != file.path) {
-        throw Error(kExitUsage, fmt::format("'{}' and '{}' are both called '{}': rename one, results "
-                                            "go by name",
-                                            known->path, file.path, file.name));
+        throw Error(kExitUsage,
+                    fmt::format("'{}' and '{}' are both called '{}': rename one, results "
+                                "go by name",
+                                known->path, file.path, file.name));
       }
     }
   }
@@ -40,11 +42,27 @@ Settings settings_for(const ScenarioFile& file, const std::vector<ParamSetting>&
   Settings chosen;
   const Settings params = scenario_params(file);
   for (const ParamSetting& setting : all) {
-    if (setting.scenario == file.name || (setting.scenario.empty() && params.contains(setting.param))) {
+    if (setting.scenario == file.name ||
+        (setting.scenario.empty() && params.contains(setting.param))) {
       chosen[setting.param] = setting.value;
     }
   }
   return chosen;
+}
+
+/// Compiles with the settings, and says so if it is they that do not fit.
+Scenario compile_with(const ScenarioFile& file, const Settings& settings) {
+  try {
+    return compile(file, settings);
+  } catch (const Error& error) {
+    if (settings.empty()) throw;
+    compile(file);  // wrong even without them: that is the message
+    std::string sets;
+    for (const auto& [name, value] : settings) {
+      sets += fmt::format("{}--set {}.{}={}", sets.empty() ? "" : " ", file.name, name, value);
+    }
+    throw Error(kExitUsage, fmt::format("{}: {}", printable(sets), error.what()));
+  }
 }
 
 /// A --set that reaches no scenario of the run would be an option that is parsed and ignored.
@@ -56,11 +74,11 @@ void check_settings(const std::vector<ScenarioFile>& files, const std::vector<Pa
     });
     if (reaches) continue;
     const std::string dot = setting.scenario.empty() ? "" : ".";
-    throw Error(kExitUsage, fmt::format("--set {}{}{}={}: {}", setting.scenario, dot, setting.param,
-                                        setting.value,
-                                        setting.scenario.empty()
-                                            ? "no scenario of this run has such a parameter"
-                                            : "this run does not play that scenario"));
+    throw Error(
+        kExitUsage,
+        fmt::format("--set {}{}{}={}: {}", setting.scenario, dot, setting.param, setting.value,
+                    setting.scenario.empty() ? "no scenario of this run has such a parameter"
+                                             : "this run does not play that scenario"));
   }
 }
 
@@ -97,7 +115,7 @@ Plan make_plan(const Options& options) {
 
   Plan plan;
   for (const ScenarioFile& file : files) {
-    plan.scenarios.push_back(compile(file, settings_for(file, options.settings)));
+    plan.scenarios.push_back(compile_with(file, settings_for(file, options.settings)));
   }
   for (std::size_t i = 0; i < mixes.size(); ++i) {
     Arm arm;

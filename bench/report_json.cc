@@ -38,15 +38,23 @@ Json or_null(const std::optional<T>& value) {
 Json context_json(const Context& context) {
   Json sysctls = Json::object();
   for (const auto& [name, value] : context.sysctls) sysctls[name] = value;
-  return {{"version", context.version},     {"command", context.command},
-          {"kernel", context.kernel},       {"liburing", context.liburing},
-          {"compiler", context.compiler},   {"cpu_model", context.cpu_model},
-          {"cpus", context.cpus},           {"lab", context.lab},
-          {"layout", context.layout},       {"family", context.family},
+  return {{"version", context.version},
+          {"command", context.command},
+          {"kernel", context.kernel},
+          {"liburing", context.liburing},
+          {"compiler", context.compiler},
+          {"cpu_model", context.cpu_model},
+          {"cpus", context.cpus},
+          {"lab", context.lab},
+          {"layout", context.layout},
+          {"family", context.family},
           {"congestion_control", context.congestion_control},
-          {"threads", context.threads},     {"concurrency", context.concurrency},
-          {"seed", context.seed},           {"started_at", context.started_at},
-          {"elapsed_s", context.elapsed_s}, {"sysctls", sysctls}};
+          {"threads", context.threads},
+          {"concurrency", context.concurrency},
+          {"seed", context.seed},
+          {"started_at", context.started_at},
+          {"elapsed_s", context.elapsed_s},
+          {"sysctls", sysctls}};
 }
 
 Json ledger_json(const Ledger& ledger) {
@@ -282,8 +290,8 @@ void require_writable(const std::string& path) {
 void write_result(const std::string& path, const std::string& text) {
   if (path.empty()) return;
   if (path == "-") {
-    std::fputs(text.c_str(), stdout);
-    if (std::fflush(stdout) != 0) fail(kExitCannotRun, path, std::strerror(errno));
+    const bool written = std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+    if (!written) fail(kExitCannotRun, path, std::strerror(errno));
     return;
   }
   const int error = write_target(target_of(path), text);

@@ -16,7 +16,8 @@ enum ExitCode : int {
   kExitInterrupted = 130,     ///< SIGINT or SIGTERM; the partial result was written
 };
 
-/// Something is wrong that the user can mend. `what()` is one line: what was wrong, where, what to do.
+/// Something is wrong that the user can mend. `what()` is one line: what was wrong, where, what to
+/// do.
 struct Error : std::runtime_error {
   Error(ExitCode code, const std::string& message) : std::runtime_error(message), exit_code(code) {}
   ExitCode exit_code;

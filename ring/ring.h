@@ -21,8 +21,9 @@ namespace ringchurn {
 struct RingSettings {
   unsigned submissions = 1024;  ///< SQ entries, rounded up to a power of two; more operations are
                                 ///< submitted in several batches
-  unsigned completions = 4096;  ///< CQ entries: at least the operations that can be in flight at once
-  unsigned slots = 0;           ///< direct descriptors; limited by RLIMIT_NOFILE (io_uring_register(2))
+  unsigned completions =
+      4096;            ///< CQ entries: at least the operations that can be in flight at once
+  unsigned slots = 0;  ///< direct descriptors; limited by RLIMIT_NOFILE (io_uring_register(2))
   unsigned first_accept_slot = 0;  ///< accepted sockets land in [first_accept_slot, slots)
 };
 
@@ -34,8 +35,8 @@ struct Completion {
 };
 
 /// A ring, its descriptor table and its counters. Everything must be called by the thread that made
-/// it (IORING_SETUP_SINGLE_ISSUER). Buffers, addresses and timespecs given to an operation must live
-/// until its completion; the addresses of connect() only until the next submit.
+/// it (IORING_SETUP_SINGLE_ISSUER). Buffers, addresses and timespecs given to an operation must
+/// live until its completion; the addresses of connect() only until the next submit.
 ///
 /// Set up with SINGLE_ISSUER | DEFER_TASKRUN | SUBMIT_ALL, so Linux 6.1 or later: completions are
 /// produced only inside submit_and_wait(), one after the other, never by an interrupting signal.
@@ -59,14 +60,16 @@ class Ring {
   void socket(Slot slot, int family, Token token);
   /// connect(2). AF_UNSPEC as family dissolves the connection (tcp_disconnect() in net/ipv4/tcp.c).
   void connect(Slot slot, const sockaddr* address, socklen_t length, Token token);
-  /// accept(2) into a slot that the kernel picks: the result. With `multishot`, one operation accepts
-  /// until it fails or is cancelled. A full table closes the accepted connection (ENFILE): size it.
+  /// accept(2) into a slot that the kernel picks: the result. With `multishot`, one operation
+  /// accepts until it fails or is cancelled. A full table closes the accepted connection (ENFILE):
+  /// size it.
   void accept(int listener, bool multishot, Token token);
   /// send(2), never raising SIGPIPE (io_uring adds MSG_NOSIGNAL to IORING_OP_SEND).
   void send(Slot slot, std::span<const std::byte> bytes, Token token);
   /// recv(2) into `buffer`.
   void receive(Slot slot, std::span<std::byte> buffer, Token token);
-  /// shutdown(2). Always runs on an io-wq worker thread (io_uring/net.c: io_shutdown_prep forces it).
+  /// shutdown(2). Always runs on an io-wq worker thread (io_uring/net.c: io_shutdown_prep forces
+  /// it).
   void shutdown(Slot slot, int how, Token token);
   /// setsockopt(2) through IORING_OP_URING_CMD, Linux 6.7 or later.
   void set_option(Slot slot, int level, int name, std::span<const std::byte> value, Token token);
@@ -89,14 +92,14 @@ class Ring {
 
   /// Hands what is prepared to the kernel, waits for nothing.
   void submit();
-  /// Hands what is prepared to the kernel and waits until `want` completions are there, or `timeout`
-  /// is over, or a signal arrives. With want == 0 it only collects what is ready.
+  /// Hands what is prepared to the kernel and waits until `want` completions are there, or
+  /// `timeout` is over, or a signal arrives. With want == 0 it only collects what is ready.
   void submit_and_wait(unsigned want, std::chrono::nanoseconds timeout);
 
   // -- reap -------------------------------------------------------------------------------------
 
-  /// Calls `f(const Completion&)` for each completion that is there, at most `limit` of them, in the
-  /// order in which the kernel posted them. Returns how many. `f` may prepare operations.
+  /// Calls `f(const Completion&)` for each completion that is there, at most `limit` of them, in
+  /// the order in which the kernel posted them. Returns how many. `f` may prepare operations.
   template <typename F>
   unsigned reap(unsigned limit, F&& f);
 

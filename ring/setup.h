@@ -10,11 +10,12 @@ namespace ringchurn {
 
 /// What this machine says about itself when setting up a ring failed.
 struct SetupFacts {
-  std::optional<int> io_uring_disabled;  ///< sysctl kernel.io_uring_disabled; empty before Linux 6.6
-  bool seccomp_filter = false;           ///< /proc/self/status says Seccomp: 2
-  bool privileged = false;               ///< effective user id 0
-  unsigned long nofile_soft = 0;         ///< RLIMIT_NOFILE
-  unsigned slots = 0;                    ///< descriptor table that was asked for
+  std::optional<int>
+      io_uring_disabled;          ///< sysctl kernel.io_uring_disabled; empty before Linux 6.6
+  bool seccomp_filter = false;    ///< /proc/self/status says Seccomp: 2
+  bool privileged = false;        ///< effective user id 0
+  unsigned long nofile_soft = 0;  ///< RLIMIT_NOFILE
+  unsigned slots = 0;             ///< descriptor table that was asked for
 };
 
 /// Reads the facts of this process.

@@ -186,12 +186,12 @@ TEST_F(OptionsTest, NumbersOutOfRangeAreRefusedWithTheRange) {
 
 TEST_F(OptionsTest, MistakesOnTheCommandLineGetOneLine) {
   const std::pair<std::vector<const char*>, const char*> bad[] = {
-      {{"run", "--concurency", "5"}, "unknown option --concurency; the nearest is --concurrency"},
-      {{"run", "--concurency=5"}, "unknown option --concurency; the nearest is --concurrency"},
+      {{"run", "--concurency", "5"}, "unknown option --concurency, did you mean '--concurrency'?"},
+      {{"run", "--concurency=5"}, "unknown option --concurency, did you mean '--concurrency'?"},
       {{"run", "--bogus", "graceful"}, "unknown option --bogus"},
       {{"run", "-c", "5"}, "unknown option -c"},
-      {{"rum"}, "unknown command rum; the nearest is run"},
-      {{"--versoin"}, "unknown option --versoin; the nearest is --version"},
+      {{"rum"}, "unknown command rum, did you mean 'run'?"},
+      {{"--versoin"}, "unknown option --versoin, did you mean '--version'?"},
       {{"--seed", "1", "run"}, "--seed needs a command before it"},
       {{"compare", "--threads", "2"}, "compare has no option --threads"},
       {{"compare", "--layout", "pair"}, "compare has no option --layout"},
@@ -306,7 +306,7 @@ TEST_F(OptionsTest, AListReplacesTheListOfAWeakerSource) {
 
 TEST_F(OptionsTest, AMistakeInTheConfigFileNamesItsLine) {
   const std::pair<const char*, const char*> bad[] = {
-      {"\nconcurency = 5\n", ":2: concurency: unknown key; the nearest is concurrency"},
+      {"\nconcurency = 5\n", ":2: concurency: unknown key, did you mean 'concurrency'?"},
       {"[rum]\nseed = 5\n", ":1: rum: unknown table; known are [run] and [compare]"},
       {"[run.more]\nseed = 5\n", ": unknown key"},
       {"[[run]]\nseed = 5\n", ":1: run: unknown key"},

@@ -1,5 +1,7 @@
 // The state machine: see connection.h. An outcome that the step expects leads to the next step, any
 // other to the close that clears up; the script is never skipped, retried or reordered.
+#include <poll.h>
+
 #include <cerrno>
 
 #include "workloads/connection.h"
@@ -17,6 +19,12 @@ bool goes_on(Connection& connection, const Step& step, std::uint32_t moved) {
   if (step.op == Op::recv_eof) return true;
   connection.remaining -= moved;
   return connection.remaining > 0;
+}
+
+/// io_uring's poll ends at the peer's FIN whatever was asked for (IO_POLL_UNMASK holds EPOLLRDHUP),
+/// so a wait for something else has to look at what came.
+bool waits_on(const Step& step, std::int32_t result) {
+  return step.op == Op::wait && result > 0 && (result & (step.detail | POLLERR | POLLHUP)) == 0;
 }
 
 Outcome outcome_of(const Step& step, std::int32_t result) {
@@ -72,6 +80,7 @@ Transition advance(Connection& connection, const Script& script, std::int32_t re
     transition.moved = static_cast<std::uint32_t>(result);
     if (goes_on(connection, step, transition.moved)) return transition;
   }
+  if (waits_on(step, result)) return transition;
   const Outcome outcome = outcome_of(step, result);
   note_socket(connection, step, outcome);
   if (connection.stage == Stage::cleaning) {
@@ -82,7 +91,8 @@ Transition advance(Connection& connection, const Script& script, std::int32_t re
   transition.step_ended = true;
   transition.outcome = outcome;
   transition.expected = step.expect.allows(outcome);
-  if (step.op == Op::close && !transition.expected) connection.has_socket = false;  // nothing to close
+  if (step.op == Op::close && !transition.expected)
+    connection.has_socket = false;  // nothing to close
   transition.next = transition.expected ? move_on(connection, script) : give_up(connection, script);
   return transition;
 }

@@ -15,11 +15,12 @@ enum class Stage : std::uint8_t {
 
 /// Everything that a connection is. Plain data; 24 bytes.
 struct Connection {
-  std::uint32_t generation = 0;  ///< counts the lives of this slot; a completion of an earlier life is stale
-  std::uint32_t remaining = 0;   ///< bytes that the current step still has to move
-  std::uint32_t in_flight = 0;   ///< operations that the kernel holds
-  std::uint16_t scenario = 0;    ///< index into the run's scenarios
-  std::uint16_t step = 0;        ///< index into the script
+  std::uint32_t generation =
+      0;  ///< counts the lives of this slot; a completion of an earlier life is stale
+  std::uint32_t remaining = 0;  ///< bytes that the current step still has to move
+  std::uint32_t in_flight = 0;  ///< operations that the kernel holds
+  std::uint16_t scenario = 0;   ///< index into the run's scenarios
+  std::uint16_t step = 0;       ///< index into the script
   Stage stage = Stage::idle;
   bool has_socket = false;
 };

@@ -68,7 +68,8 @@ bool End::belongs(const Completion& completion, Side side) {
   return completion.token >> 63 == static_cast<Ring::Token>(side);
 }
 
-// -- connections begin ------------------------------------------------------------------------------
+// -- connections begin
+// ------------------------------------------------------------------------------
 
 void End::start(std::uint16_t scenario, Nanoseconds now) {
   const std::uint32_t index = free_.back();
@@ -99,7 +100,8 @@ void End::arm(std::uint32_t index, bool pause_first) {
   if (acceptor.pause && pause_first) {
     ring_.pause(acceptor.pause, token(kAcceptPause, 0, index));
   } else {
-    ring_.accept(endpoints_[acceptor.scenario].listener(), !acceptor.pause, token(kAccept, 0, index));
+    ring_.accept(endpoints_[acceptor.scenario].listener(), !acceptor.pause,
+                 token(kAccept, 0, index));
   }
 }
 
@@ -126,7 +128,8 @@ void End::accepted(std::uint32_t index, const Completion& completion, Nanosecond
   step_done(slot_index, 0, now);
 }
 
-// -- steps are issued -------------------------------------------------------------------------------
+// -- steps are issued
+// -------------------------------------------------------------------------------
 
 bool End::rests(const Slot& slot) const {
   if (settings_.side == Side::server || slot.connection.stage == Stage::cleaning) return false;
@@ -159,7 +162,8 @@ void End::issue(std::uint32_t index, Nanoseconds now) {
     ++slot.connection.in_flight;
   }
   ++slot.connection.in_flight;
-  prepare(slot, step, settings_.first_slot + index, token(kStep, slot.connection.generation, index));
+  prepare(slot, step, settings_.first_slot + index,
+          token(kStep, slot.connection.generation, index));
 }
 
 void End::prepare(const Slot& slot, const Step& step, Ring::Slot place, Ring::Token token) {
@@ -169,7 +173,8 @@ void End::prepare(const Slot& slot, const Step& step, Ring::Slot place, Ring::To
     case Op::socket:
       return ring_.socket(place, settings_.family, token);
     case Op::connect:
-      return ring_.connect(place, endpoint.destination(destination_++), endpoint.address_length(), token);
+      return ring_.connect(place, endpoint.destination(destination_++), endpoint.address_length(),
+                           token);
     case Op::send:
       return ring_.send(place, std::span(out_).first(wanted), token);
     case Op::receive:
@@ -193,7 +198,8 @@ void End::prepare(const Slot& slot, const Step& step, Ring::Slot place, Ring::To
   }
 }
 
-// -- completions come back --------------------------------------------------------------------------
+// -- completions come back
+// --------------------------------------------------------------------------
 
 void End::complete(const Completion& completion, Nanoseconds now) {
   const std::uint32_t index = index_of(completion.token);
@@ -245,9 +251,10 @@ void End::report(Slot& slot, unsigned step, const Transition& transition, Nanose
     }
   }
   if (!transition.step_ended) return;
-  if (transition.outcome != Outcome::ok) {
+  if (transition.outcome != Outcome::ok || !transition.expected) {
     observer_.error(scenario, step, transition.outcome, transition.expected);
-  } else if (op == Op::connect) {
+  }
+  if (transition.outcome == Outcome::ok && op == Op::connect) {
     ++established_;
     slot.established = true;
     observer_.connected(scenario, now - slot.started);

@@ -33,7 +33,7 @@ class Observer {
   virtual void connected(unsigned scenario, Nanoseconds time) = 0;
   /// Client only: the first byte came, `time` after the script began.
   virtual void first_byte(unsigned scenario, Nanoseconds time) = 0;
-  /// A step of the script ended otherwise than `ok`.
+  /// A step of the script ended otherwise than `ok`, or `ok` where that was not expected.
   virtual void error(unsigned scenario, unsigned step, Outcome outcome, bool expected) = 0;
   /// The kernel took bytes to send, or handed out received ones.
   virtual void sent(unsigned scenario, std::uint32_t bytes) = 0;
@@ -68,10 +68,10 @@ class End {
   static bool belongs(const Completion& completion, Side side);
   void complete(const Completion& completion, Nanoseconds now);
 
-  /// Client: lets at most `limit` resting connections go on, the longest resting first. A connection
-  /// rests twice: before its socket, and when it is connected and has not said a word. From there it
-  /// plays to its end without waiting behind others, so that with many in flight most are open and
-  /// idle, and neither an exchange nor a teardown measures our own queue.
+  /// Client: lets at most `limit` resting connections go on, the longest resting first. A
+  /// connection rests twice: before its socket, and when it is connected and has not said a word.
+  /// From there it plays to its end without waiting behind others, so that with many in flight most
+  /// are open and idle, and neither an exchange nor a teardown measures our own queue.
   void wake_resting(unsigned limit);
   bool has_resting() const { return !resting_.empty(); }
 
@@ -87,7 +87,8 @@ class End {
   unsigned open() const { return open_; }
   unsigned free_slots() const { return static_cast<unsigned>(free_.size()); }
   std::uint64_t ended() const { return ended_; }
-  /// Client: connects that ended `ok`, so what the server will accept. Server: connections accepted.
+  /// Client: connects that ended `ok`, so what the server will accept. Server: connections
+  /// accepted.
   std::uint64_t established() const { return established_; }
   /// Client: connections that ended without ever being established: the server never sees them.
   std::uint64_t unestablished() const { return unestablished_; }
@@ -97,8 +98,8 @@ class End {
  private:
   struct Slot {
     Connection connection;
-    bool established = false;  ///< connect or accept ended `ok`
-    bool heard = false;        ///< the first byte came
+    bool established = false;      ///< connect or accept ended `ok`
+    bool heard = false;            ///< the first byte came
     std::uint16_t first_step = 0;  ///< where this life began: 1 with a socket that is there already
     Nanoseconds started = 0;
     Nanoseconds teardown = 0;

@@ -14,9 +14,9 @@ namespace ringchurn {
 /// knows which script to play by the listener that it came from. Owns the socket.
 class Endpoint {
  public:
-  /// Binds to every address of `family` (AF_INET, AF_INET6) at a port that the kernel picks, applies
-  /// the script's listener options and listens with `backlog`; a scenario without a server only
-  /// binds, so that nobody else can listen there and a SYN draws RST (RFC 9293, 3.10.7.1).
+  /// Binds to every address of `family` (AF_INET, AF_INET6) at a port that the kernel picks,
+  /// applies the script's listener options and listens with `backlog`; a scenario without a server
+  /// only binds, so that nobody else can listen there and a SYN draws RST (RFC 9293, 3.10.7.1).
   /// `destinations` are local addresses in text form. Throws Error (exit code 1).
   Endpoint(const Scenario& scenario, int family, unsigned backlog,
            const std::vector<std::string>& destinations);

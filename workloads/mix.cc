@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <numeric>
 
 #include "ring/error.h"
@@ -14,13 +14,14 @@ namespace ringchurn {
 namespace {
 
 double parse_weight(std::string_view text, std::string_view entry) {
-  const std::string word(text);
-  char* end = nullptr;
-  const double weight = std::strtod(word.c_str(), &end);
-  if (word.empty() || *end != '\0' || !std::isfinite(weight) || weight <= 0) {
-    throw Error(kExitUsage, fmt::format("mix entry '{}': weight '{}' must be a number above 0, as in "
-                                        "graceful=70",
-                                        entry, word));
+  double weight = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), weight);
+  if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(weight) ||
+      weight <= 0) {
+    throw Error(kExitUsage,
+                fmt::format("mix entry '{}': weight '{}' must be a number above 0, as in "
+                            "graceful=70",
+                            entry, text));
   }
   return weight;
 }
@@ -36,19 +37,20 @@ std::vector<MixEntry> parse_mix(std::string_view text) {
     const auto equals = entry.rfind('=');
     more = comma != std::string_view::npos;
     if (more) text.remove_prefix(comma + 1);
-    if (!single && equals == std::string_view::npos) {
-      throw Error(kExitUsage,
-                  fmt::format("mix entry '{}' has no weight: write it as {}=50", entry, entry));
-    }
     const std::string name(entry.substr(0, equals));
     if (name.empty()) {
       throw Error(kExitUsage, fmt::format("mix entry '{}' names no scenario: write it as "
                                           "graceful=70,rst-client=30",
                                           entry));
     }
+    if (!single && equals == std::string_view::npos) {
+      throw Error(kExitUsage,
+                  fmt::format("mix entry '{}' has no weight: write it as {}=50", entry, entry));
+    }
     if (std::any_of(entries.begin(), entries.end(),
                     [&](const MixEntry& other) { return other.scenario == name; })) {
-      throw Error(kExitUsage, fmt::format("the mix names scenario '{}' twice: add its weights up", name));
+      throw Error(kExitUsage,
+                  fmt::format("the mix names scenario '{}' twice: add its weights up", name));
     }
     entries.push_back({name, single ? 1.0 : parse_weight(entry.substr(equals + 1), entry)});
   }

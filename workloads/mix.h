@@ -17,7 +17,8 @@ struct MixEntry {
 };
 
 /// Reads "graceful=70,rst-client=20,half-close=10", or one scenario alone ("graceful", weight 1).
-/// Throws Error (exit code 2) for a weight that is not a positive number and a scenario named twice.
+/// Throws Error (exit code 2) for a weight that is not a positive number and a scenario named
+/// twice.
 std::vector<MixEntry> parse_mix(std::string_view text);
 
 /// Draws scenarios by weight. One per thread; deterministic from its seed; allocates nothing.

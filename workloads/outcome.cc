@@ -1,10 +1,9 @@
 // Names and classes of outcomes: see outcome.h.
 #include "workloads/outcome.h"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
-
-#include <array>
 #include <string_view>
 
 namespace ringchurn {

@@ -21,8 +21,8 @@ struct Player {
   const std::vector<Step>& steps;
   std::size_t at = 0;
   bool connected = false, refused = false;
-  bool shut = false;    ///< FIN is sent, or must be by now
-  bool gone = false;    ///< closed or disconnected
+  bool shut = false;  ///< FIN is sent, or must be by now
+  bool gone = false;  ///< closed or disconnected
   std::uint64_t sent = 0, received = 0;
 
   bool done() const { return at == steps.size(); }
@@ -33,18 +33,22 @@ struct Player {
   throw ImpossibleStep(player.side, player.step().number, why);
 }
 
-// -- the order of steps in one script ---------------------------------------------------------------
+// -- the order of steps in one script
+// ---------------------------------------------------------------
 
 void check_place(const Player& player) {
   const Step& step = player.step();
   const char* opening = player.side == Side::client ? "connect" : "accept";
-  if (step.op == Op::connect && player.side == Side::server) refuse(player, "only the client connects");
-  if (step.op == Op::accept && player.side == Side::client) refuse(player, "only the server accepts");
+  if (step.op == Op::connect && player.side == Side::server)
+    refuse(player, "only the client connects");
+  if (step.op == Op::accept && player.side == Side::client)
+    refuse(player, "only the server accepts");
   if (step.op == Op::disconnect && player.side == Side::server) {
     refuse(player, "only the client disconnects; a server resets with 'linger 0' and 'close'");
   }
   if (step.op == Op::connect || step.op == Op::accept) {
-    if (player.connected || player.refused) refuse(player, fmt::format("the second '{}' of this side", opening));
+    if (player.connected || player.refused)
+      refuse(player, fmt::format("the second '{}' of this side", opening));
     return;
   }
   if (needs_connection(step.op) && !player.connected && !player.refused) {
@@ -57,7 +61,8 @@ void check_success(const Player& player) {
   const bool moves = step.op == Op::send || step.op == Op::receive || step.op == Op::receive_any;
   if (step.expect.allows_error() || !moves) return;
   if (player.refused) refuse(player, "it can never succeed after a connect that must fail");
-  if (step.op == Op::send && player.shut) refuse(player, "it can never succeed after 'shutdown wr'");
+  if (step.op == Op::send && player.shut)
+    refuse(player, "it can never succeed after 'shutdown wr'");
 }
 
 void check_end(const Player& player) {
@@ -71,12 +76,14 @@ void check_end(const Player& player) {
     throw ImpossibleStep(player.side, steps.back().number,
                          "the script leaves its socket open: end it with 'close' or 'disconnect'");
   }
-  const bool closes_after = end->op == Op::disconnect && end + 2 == steps.end() && (end + 1)->op == Op::close;
+  const bool closes_after =
+      end->op == Op::disconnect && end + 2 == steps.end() && (end + 1)->op == Op::close;
   if (end + 1 != steps.end() && !closes_after) {
     throw ImpossibleStep(player.side, (end + 1)->number,
                          fmt::format("it can never happen after '{}'", end->text));
   }
-  const bool has_options = std::any_of(steps.begin(), end, [](const Step& s) { return s.op == Op::option; });
+  const bool has_options =
+      std::any_of(steps.begin(), end, [](const Step& s) { return s.op == Op::option; });
   if (end->op == Op::disconnect && !closes_after && has_options) {
     throw ImpossibleStep(player.side, end->number,
                          "the next connection would inherit this one's socket options: put a "
@@ -84,7 +91,8 @@ void check_end(const Player& player) {
   }
 }
 
-// -- the two scripts against each other ---------------------------------------------------------------
+// -- the two scripts against each other
+// ---------------------------------------------------------------
 
 /// True if the step can end now, given what the peer has done so far.
 bool can_end(const Player& player, const Player& peer) {
@@ -147,11 +155,12 @@ void play(Player& player, const Player& peer) {
 }
 
 [[noreturn]] void explain_deadlock(const Player& stuck, const Player& peer) {
-  refuse(stuck, peer.done() ? fmt::format("it can never happen: the {} does nothing that would end it",
-                                          side_name(peer.side))
-                            : fmt::format("it can never happen: it waits for the {}, which waits at "
-                                          "step {} \"{}\"",
-                                          side_name(peer.side), peer.step().number, peer.step().text));
+  refuse(stuck, peer.done()
+                    ? fmt::format("it can never happen: the {} does nothing that would end it",
+                                  side_name(peer.side))
+                    : fmt::format("it can never happen: it waits for the {}, which waits at "
+                                  "step {} \"{}\"",
+                                  side_name(peer.side), peer.step().number, peer.step().text));
 }
 
 }  // namespace

@@ -3,23 +3,32 @@
 #include "workloads/scenario_file.h"
 
 #include <fmt/format.h>
+#include <toml++/toml.h>
 
 #include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "ring/error.h"
 #include "workloads/embedded.h"
 #include "workloads/rehearsal.h"
 #include "workloads/step_parser.h"
+#include "workloads/suggestion.h"
 
 namespace ringchurn {
 namespace {
 
-using Params = std::map<std::string, std::string>;
+/// A parameter: its value, and the least that makes sense.
+struct Param {
+  std::string value;
+  std::int64_t least = 0;
+};
+using Params = std::map<std::string, Param>;
+using Settings = std::map<std::string, std::string>;
 
 /// Knows which file is being read, so that every error says where.
 class Reader {
@@ -27,8 +36,12 @@ class Reader {
   explicit Reader(const ScenarioFile& file) : file_(file) {}
 
   [[noreturn]] void refuse(std::size_t line, const std::string& what) const {
-    throw Error(kExitUsage, line > 0 ? fmt::format("{}:{}: {}", file_.path, line, what)
-                                     : fmt::format("{}: {}", file_.path, what));
+    std::string message = line > 0 ? fmt::format("{}:{}: {}", file_.path, line, what)
+                                   : fmt::format("{}: {}", file_.path, what);
+    // A file may hold anything; a message is one line without escapes.
+    std::replace_if(
+        message.begin(), message.end(), [](unsigned char c) { return std::iscntrl(c) != 0; }, '?');
+    throw Error(kExitUsage, message);
   }
   [[noreturn]] void refuse(const toml::node& node, const std::string& what) const {
     refuse(node.source().begin.line, what);
@@ -55,13 +68,15 @@ class Reader {
 
   const toml::table* table(const toml::table& root, const char* name) const {
     const toml::node* node = root.get(name);
-    if (node && !node->is_table()) refuse(*node, fmt::format("'{}' must be a table: [{}]", name, name));
+    if (node && !node->is_table())
+      refuse(*node, fmt::format("'{}' must be a table: [{}]", name, name));
     return node ? node->as_table() : nullptr;
   }
 
   std::uint64_t count(const toml::node& node, const std::string& what) const {
     const auto value = node.value_exact<std::int64_t>();
-    if (!value || *value < 0) refuse(node, fmt::format("{} must be a whole number, 0 or more", what));
+    if (!value || *value < 0)
+      refuse(node, fmt::format("{} must be a whole number, 0 or more", what));
     return static_cast<std::uint64_t>(*value);
   }
 
@@ -75,7 +90,7 @@ class Reader {
       if (param == params.end()) {
         refuse(node, fmt::format("\"{}\": no parameter '{}' in [params]", text, name));
       }
-      text.replace(open, shut - open + 1, param->second);
+      text.replace(open, shut - open + 1, param->second.value);
     }
     return text;
   }
@@ -86,26 +101,34 @@ class Reader {
   const ScenarioFile& file_;
 };
 
+Param read_param(const Reader& reader, const std::string& name, const toml::node& node) {
+  const std::string wanted = fmt::format(
+      "parameter '{}' must be a whole number, a text, or {{ value = N, least = N }}", name);
+  if (const auto text = node.value_exact<std::string>()) {
+    if (text->find_first_of("{}") == std::string::npos) return {*text};
+    reader.refuse(node, fmt::format("parameter '{}' cannot refer to another one", name));
+  }
+  if (const auto number = node.value_exact<std::int64_t>()) return {std::to_string(*number)};
+  const toml::table* table = node.as_table();
+  if (!table) reader.refuse(node, wanted);
+  reader.check_keys(*table, {"value", "least"}, fmt::format("parameter '{}'", name));
+  const auto value = (*table)["value"].value_exact<std::int64_t>();
+  const auto least = (*table)["least"].value_exact<std::int64_t>();
+  if (!value || !least || *value < *least) reader.refuse(node, wanted);
+  return {std::to_string(*value), *least};
+}
+
 Params read_params(const Reader& reader, const toml::table& root) {
   Params params;
   const toml::table* table = reader.table(root, "params");
   if (!table) return params;
   for (const auto& [key, node] : *table) {
-    if (const auto text = node.value_exact<std::string>()) {
-      params[std::string(key.str())] = *text;
-    } else if (const auto number = node.value_exact<std::int64_t>()) {
-      params[std::string(key.str())] = std::to_string(*number);
-    } else {
-      reader.refuse(node, fmt::format("parameter '{}' must be a whole number or a text", key.str()));
-    }
-    if (params[std::string(key.str())].find_first_of("{}") != std::string::npos) {
-      reader.refuse(node, fmt::format("parameter '{}' cannot refer to another one", key.str()));
-    }
+    params[std::string(key.str())] = read_param(reader, std::string(key.str()), node);
   }
   return params;
 }
 
-void apply_settings(const Reader& reader, Params& params, const Params& settings) {
+void apply_settings(const Reader& reader, Params& params, const Settings& settings) {
   for (const auto& [name, value] : settings) {
     const auto param = params.find(name);
     if (param == params.end()) {
@@ -113,7 +136,14 @@ void apply_settings(const Reader& reader, Params& params, const Params& settings
       for (const auto& entry : params) known.push_back(entry.first);
       reader.refuse(0, fmt::format("has no parameter '{}'{}", name, did_you_mean(name, known)));
     }
-    param->second = value;
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    const bool is_number = error == std::errc{} && end == value.data() + value.size();
+    if (param->second.least > 0 && (!is_number || number < param->second.least)) {
+      reader.refuse(0, fmt::format("parameter '{}' must be a whole number, {} or more, not '{}'",
+                                   name, param->second.least, value));
+    }
+    param->second.value = value;
   }
 }
 
@@ -158,7 +188,8 @@ bool takes_down(const Step& step) {
          step.op == Op::recv_eof || hangs_up || step.expect.allows_error();
 }
 
-/// Index of the first step that takes the connection down; socket options right before it belong to it.
+/// Index of the first step that takes the connection down; socket options right before it belong to
+/// it.
 unsigned teardown_index(const std::vector<Step>& steps) {
   auto first = std::find_if(steps.begin(), steps.end(), takes_down);
   while (first != steps.begin() && (first - 1)->op == Op::option) --first;
@@ -219,10 +250,13 @@ std::vector<Turn> check_scripts(const Reader& reader, const WrittenScript& clien
 CounterRange read_range(const Reader& reader, const std::string& name, const toml::node& node) {
   const std::string what = fmt::format("counter '{}'", name);
   const toml::array* pair = node.as_array();
-  if (!pair) return {reader.count(node, what), reader.count(node, what)};
-  if (pair->size() != 2) reader.refuse(node, fmt::format("{} must be a number or [least, most]", what));
-  const CounterRange range{reader.count((*pair)[0], what), reader.count((*pair)[1], what)};
-  if (range.min > range.max) reader.refuse(node, fmt::format("{}: [least, most] are swapped", what));
+  const std::string where = fmt::format("{}:{}", reader.file().path, node.source().begin.line);
+  if (!pair) return {reader.count(node, what), reader.count(node, what), where};
+  if (pair->size() != 2)
+    reader.refuse(node, fmt::format("{} must be a number or [least, most]", what));
+  const CounterRange range{reader.count((*pair)[0], what), reader.count((*pair)[1], what), where};
+  if (range.min > range.max)
+    reader.refuse(node, fmt::format("{}: [least, most] are swapped", what));
   return range;
 }
 
@@ -265,7 +299,10 @@ ScenarioFile find_scenario(std::string_view name) {
     const std::filesystem::path path(name);
     std::ifstream stream(path);
     std::stringstream text;
-    if (!std::filesystem::is_regular_file(path) || !(text << stream.rdbuf())) {
+    // An empty file is readable, but streaming it sets failbit.
+    const bool is_file = std::filesystem::is_regular_file(path) && stream;
+    if (is_file) text << stream.rdbuf();
+    if (!is_file || stream.bad()) {
       throw Error(kExitUsage, fmt::format("cannot read scenario file '{}': give the path of a TOML "
                                           "file, or a name from 'ringchurn scenarios'",
                                           name));
@@ -277,9 +314,10 @@ ScenarioFile find_scenario(std::string_view name) {
     if (file.name == name) return file;
     known.push_back(file.name);
   }
-  throw Error(kExitUsage, fmt::format("unknown scenario '{}'{} ('ringchurn scenarios' lists them; a "
-                                      "file of your own ends with .toml)",
-                                      name, did_you_mean(name, known)));
+  throw Error(kExitUsage,
+              fmt::format("unknown scenario '{}'{} ('ringchurn scenarios' lists them; a "
+                          "file of your own ends with .toml)",
+                          name, did_you_mean(name, known)));
 }
 
 std::vector<ScenarioFile> builtin_scenarios() {
@@ -293,13 +331,16 @@ std::vector<ScenarioFile> builtin_scenarios() {
 
 std::map<std::string, std::string> scenario_params(const ScenarioFile& file) {
   const Reader reader(file);
-  return read_params(reader, reader.parse());
+  std::map<std::string, std::string> values;
+  for (const auto& [name, param] : read_params(reader, reader.parse())) values[name] = param.value;
+  return values;
 }
 
 Scenario compile(const ScenarioFile& file, const std::map<std::string, std::string>& settings) {
   const Reader reader(file);
   const toml::table root = reader.parse();
-  reader.check_keys(root, {"about", "params", "client", "server", "kernel", "delivered"}, "the file");
+  reader.check_keys(root, {"about", "params", "client", "server", "kernel", "delivered"},
+                    "the file");
   Params params = read_params(reader, root);
   apply_settings(reader, params, settings);
 

@@ -14,7 +14,8 @@ namespace ringchurn {
 /// A scenario file's text, not yet compiled.
 struct ScenarioFile {
   std::string name;  ///< file name without ".toml"
-  std::string path;  ///< for messages: as the user typed it, or "scenarios/NAME.toml" for a built-in
+  std::string
+      path;  ///< for messages: as the user typed it, or "scenarios/NAME.toml" for a built-in
   std::string text;
 };
 

@@ -26,19 +26,19 @@ struct Turn {
 
 /// What a step does. Each is one operation of the ring, repeated while bytes are outstanding.
 enum class Op : std::uint8_t {
-  socket,      ///< a new socket; put in front of every client script
-  connect,     ///< connect(2) to the scenario's listener
-  accept,      ///< accept(2); the server's script belongs to a connection from here on
-  send,        ///< send(2) until `bytes` are taken by the kernel
-  receive,     ///< recv(2) until `bytes` came
+  socket,       ///< a new socket; put in front of every client script
+  connect,      ///< connect(2) to the scenario's listener
+  accept,       ///< accept(2); the server's script belongs to a connection from here on
+  send,         ///< send(2) until `bytes` are taken by the kernel
+  receive,      ///< recv(2) until `bytes` came
   receive_any,  ///< one recv(2) of whatever is there
-  recv_eof,    ///< recv(2), discarding, until the peer's FIN
-  shutdown,    ///< shutdown(2); io_uring runs it on an io-wq worker
-  option,      ///< setsockopt(2)
-  disconnect,  ///< connect(2) with AF_UNSPEC: RST; the socket can connect again
-  wait,        ///< poll(2)
-  pause,       ///< a timer
-  close,       ///< close(2)
+  recv_eof,     ///< recv(2), discarding, until the peer's FIN
+  shutdown,     ///< shutdown(2); io_uring runs it on an io-wq worker
+  option,       ///< setsockopt(2)
+  disconnect,   ///< connect(2) with AF_UNSPEC: RST; the socket can connect again
+  wait,         ///< poll(2)
+  pause,        ///< a timer
+  close,        ///< close(2)
 };
 const char* op_name(Op op);
 
@@ -50,7 +50,8 @@ class Expectation {
   bool allows_error() const { return allowed_.any() && (allowed_ >> 1).any(); }
 
  private:
-  // ok at 0, errnos by number, EOF and timeout behind them; an errno without a place is never allowed.
+  // ok at 0, errnos by number, EOF and timeout behind them; an errno without a place is never
+  // allowed.
   static constexpr std::size_t kEof = 200, kTimeout = 201, kElse = 202;
   static std::size_t index(Outcome outcome) {
     if (outcome == Outcome::eof) return kEof;
@@ -75,8 +76,8 @@ struct Step {
   std::uint32_t bytes = 0;  ///< send, receive
   int detail = 0;           ///< shutdown: SHUT_*; wait: poll events
   SocketOption option;
-  bool limited = false;       ///< recv_eof with a time limit: `time`
-  __kernel_timespec time{};   ///< pause; recv_eof's limit, anew for each receive
+  bool limited = false;      ///< recv_eof with a time limit: `time`
+  __kernel_timespec time{};  ///< pause; recv_eof's limit, anew for each receive
   Expectation expect;
 };
 
@@ -84,10 +85,12 @@ struct Step {
 /// that clears up after an unexpected outcome.
 struct Script {
   std::vector<Step> steps;
-  std::vector<SocketOption> listener_options;  ///< server: steps before accept; accepted sockets inherit them
+  std::vector<SocketOption>
+      listener_options;  ///< server: steps before accept; accepted sockets inherit them
   std::optional<__kernel_timespec> accept_pause;  ///< server: `pause` before accept
-  unsigned teardown = 0;       ///< index of the first step that takes the connection down
-  bool keeps_socket = false;   ///< client: ends with `disconnect`; the next connection reuses the socket
+  unsigned teardown = 0;  ///< index of the first step that takes the connection down
+  bool keeps_socket =
+      false;  ///< client: ends with `disconnect`; the next connection reuses the socket
 
   unsigned length() const { return steps.empty() ? 0 : static_cast<unsigned>(steps.size() - 1); }
   unsigned clean_up() const { return length(); }
@@ -97,17 +100,18 @@ struct Script {
 /// kernel's answer is a race.
 struct CounterRange {
   std::uint64_t min = 0, max = 0;
+  std::string where;  ///< file and line, for messages
 };
 
 struct Scenario {
   std::string name;   ///< file name without ".toml"
   std::string about;  ///< why it exists, in sentences
   Script client;
-  Script server;      ///< empty when nobody listens
+  Script server;  ///< empty when nobody listens
   /// An order in which one thread could play both ends without ever waiting for the other.
   std::vector<Turn> story;
   std::map<std::string, CounterRange> kernel;  ///< per finished connection, both ends together
-  std::uint64_t delivered_to_server = 0;       ///< application bytes received per finished connection
+  std::uint64_t delivered_to_server = 0;  ///< application bytes received per finished connection
   std::uint64_t delivered_to_client = 0;
 
   bool has_server() const { return !server.steps.empty(); }

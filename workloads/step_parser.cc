@@ -10,9 +10,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
-#include <numeric>
 #include <stdexcept>
-#include <utility>
+
+#include "workloads/suggestion.h"
 
 namespace ringchurn {
 namespace {
@@ -60,7 +60,8 @@ __kernel_timespec parse_time(const std::string& word) {
                                    : unit == "s"  ? 1'000'000'000
                                                   : 0;
   if (unit_at == 0 || nanoseconds == 0) {
-    refuse(fmt::format("'{}' is not a time: write a whole number with us, ms or s, as in 200ms", word));
+    refuse(fmt::format("'{}' is not a time: write a whole number with us, ms or s, as in 200ms",
+                       word));
   }
   const std::int64_t total =
       parse_number(word.substr(0, unit_at), "a time in whole units", 86'400'000) * nanoseconds;
@@ -113,8 +114,8 @@ void read_shutdown(Step& step, const Words& words) {
   } else if (words[1] == "rdwr") {
     step.detail = SHUT_RDWR;
   } else {
-    refuse(fmt::format("'{}' is no direction: write 'shutdown wr', 'shutdown rd' or 'shutdown rdwr'",
-                       words[1]));
+    refuse(fmt::format(
+        "'{}' is no direction: write 'shutdown wr', 'shutdown rd' or 'shutdown rdwr'", words[1]));
   }
 }
 
@@ -161,9 +162,10 @@ void read_wait(Step& step, const Words& words) {
   } else if (words[1] == "hangup") {
     step.detail = POLLHUP;
   } else {
-    refuse(fmt::format("'{}' cannot be waited for: write 'wait readable', 'wait writable' or 'wait "
-                       "hangup'",
-                       words[1]));
+    refuse(
+        fmt::format("'{}' cannot be waited for: write 'wait readable', 'wait writable' or 'wait "
+                    "hangup'",
+                    words[1]));
   }
 }
 
@@ -179,12 +181,18 @@ struct Verb {
 };
 
 constexpr Verb kVerbs[] = {
-    {"connect", Op::connect, read_connect},    {"accept", Op::accept, read_accept},
-    {"send", Op::send, read_send},             {"recv", Op::receive, read_receive},
-    {"recv-eof", Op::recv_eof, read_recv_eof}, {"shutdown", Op::shutdown, read_shutdown},
-    {"linger", Op::option, read_linger},       {"option", Op::option, read_option},
-    {"wait", Op::wait, read_wait},             {"pause", Op::pause, read_pause},
-    {"close", Op::close, read_close},          {"disconnect", Op::disconnect, read_disconnect},
+    {"connect", Op::connect, read_connect},
+    {"accept", Op::accept, read_accept},
+    {"send", Op::send, read_send},
+    {"recv", Op::receive, read_receive},
+    {"recv-eof", Op::recv_eof, read_recv_eof},
+    {"shutdown", Op::shutdown, read_shutdown},
+    {"linger", Op::option, read_linger},
+    {"option", Op::option, read_option},
+    {"wait", Op::wait, read_wait},
+    {"pause", Op::pause, read_pause},
+    {"close", Op::close, read_close},
+    {"disconnect", Op::disconnect, read_disconnect},
 };
 
 const Verb& verb_named(const std::string& word) {
@@ -208,32 +216,7 @@ Expectation parse_expectation(std::string_view text) {
   return expectation;
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replace = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replace}));
-    }
-  }
-  return row.back();
-}
-
 }  // namespace
-
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
-  std::size_t best = std::max<std::size_t>(word.size() / 3, 2) + 1;
-  std::string answer;
-  for (const std::string& candidate : known) {
-    if (const std::size_t distance = edit_distance(word, candidate); distance < best) {
-      best = distance;
-      answer = fmt::format(", did you mean '{}'?", candidate);
-    }
-  }
-  return answer;
-}
 
 Step parse_step(std::string_view text) {
   Step step;

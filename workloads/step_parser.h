@@ -3,7 +3,6 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "workloads/script.h"
 
@@ -12,8 +11,5 @@ namespace ringchurn {
 /// Reads one step, its parameters already filled in. Throws std::invalid_argument whose text says
 /// what is wrong and what would be right; the caller adds file, line and place.
 Step parse_step(std::string_view text);
-
-/// The word of `known` that is nearest to `word`, as ", did you mean 'recv'?", or "" if none is near.
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
 
 }  // namespace ringchurn
