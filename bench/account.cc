@@ -60,6 +60,17 @@ std::vector<CounterRow> counter_rows(const Plan& plan, const std::vector<Scenari
   return rows;
 }
 
+/// With both ends on CPUs of their own, a close can overtake a delayed ACK of its own end, and the
+/// late ACK, arriving where the connection is over, draws an RST (bench/README.md). DelayedACKs
+/// counts every ACK that a timer sent, so it bounds how often that can have happened; without any,
+/// nothing is allowed.
+void allow_overtaken_acks(const LoadFacts& facts, std::vector<CounterRow>& rows) {
+  if (!facts.client_cpu_ns) return;
+  for (CounterRow& row : rows) {
+    if (row.name == "OutRsts") row.declared_max += facts.kernel["DelayedACKs"].value_or(0);
+  }
+}
+
 Cost cost_of(const LoadFacts& facts) {
   Cost cost;
   std::uint64_t enters = 0;
@@ -69,7 +80,9 @@ Cost cost_of(const LoadFacts& facts) {
   }
   if (cost.connections == 0 || facts.elapsed_s <= 0) return cost;
   const double connections = static_cast<double>(cost.connections);
-  const auto each_us = [&](std::uint64_t ns) { return static_cast<double>(ns) / 1e3 / connections; };
+  const auto each_us = [&](std::uint64_t ns) {
+    return static_cast<double>(ns) / 1e3 / connections;
+  };
   const auto each = [&](const char* counter) {
     return static_cast<double>(facts.kernel[counter].value_or(0)) / connections;
   };
@@ -97,16 +110,16 @@ void account(const Plan& plan, const std::vector<double>& weights, const LoadFac
   const std::vector<ScenarioRecord> server = add_up(plan, facts.workers, Side::server);
   for (std::size_t i = 0; i < plan.scenarios.size(); ++i) {
     const Scenario& scenario = plan.scenarios[i];
-    result.scenarios.push_back({scenario.name, first_sentence(scenario.about), weights[i],
-                                scenario.has_server(), client[i].established, client[i].ledger,
-                                server[i].ledger,
-                                bytes_between(client[i], server[i], scenario.delivered_to_server),
-                                bytes_between(server[i], client[i], scenario.delivered_to_client),
-                                client[i].latency});
+    result.scenarios.push_back(
+        {scenario.name, first_sentence(scenario.about), weights[i], scenario.has_server(),
+         client[i].established, client[i].ledger, server[i].ledger,
+         bytes_between(client[i], server[i], scenario.delivered_to_server),
+         bytes_between(server[i], client[i], scenario.delivered_to_client), client[i].latency});
     add_error_rows(scenario, Side::client, client[i], result.errors);
     if (scenario.has_server()) add_error_rows(scenario, Side::server, server[i], result.errors);
   }
   result.kernel = counter_rows(plan, result.scenarios, facts.kernel);
+  allow_overtaken_acks(facts, result.kernel);
   result.cost = cost_of(facts);
 }
 

@@ -21,7 +21,8 @@ struct LoadFacts {
   std::optional<std::uint64_t> client_cpu_ns, server_cpu_ns;  ///< threads of one end only
   std::optional<std::uint64_t> ksoftirqd_ns;
   std::optional<std::uint64_t> steal_ns;
-  KernelCounters kernel;  ///< deltas, read after everything had settled
+  bool irq_time_accounting = false;  ///< softirq work is not on any process's clock
+  KernelCounters kernel;             ///< deltas, read after everything had settled
 };
 
 /// Fills in scenarios, errors, kernel and cost of `result`. `weights` go by Plan::scenarios.

@@ -11,12 +11,12 @@
 #include "bench/interrupt.h"
 #include "bench/meter.h"
 #include "bench/progress.h"
-#include "workloads/random.h"
 #include "bench/report_text.h"
 #include "bench/schedule.h"
 #include "bench/statistics.h"
 #include "bench/verdicts.h"
 #include "bench/worker.h"
+#include "workloads/random.h"
 
 namespace ringchurn {
 namespace {
@@ -158,8 +158,8 @@ void Comparison::report(CompareResult& result) const {
       candidate.difference_us = estimate(comparison->difference, 1e3);
       result.arms[0].cpu_us_per_connection = comparison->baseline_cost / 1e3;
       candidate.left_out_dearer = static_cast<unsigned>(comparison->candidate_outliers);
-      candidate.blocks_left_out = static_cast<unsigned>(comparison->candidate_outliers +
-                                                        comparison->baseline_outliers);
+      candidate.blocks_left_out =
+          static_cast<unsigned>(comparison->candidate_outliers + comparison->baseline_outliers);
     }
   }
 }

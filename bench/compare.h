@@ -8,9 +8,9 @@
 
 namespace ringchurn {
 
-/// Measures plan.arms against each other for options.duration, arm 0 being the baseline. Both ends of
-/// every connection live on this thread and its CPU, so that no wake-up and no second cache is in the
-/// figures. Returns a partial result, marked, after an interruption. Throws Error.
+/// Measures plan.arms against each other for options.duration, arm 0 being the baseline. Both ends
+/// of every connection live on this thread and its CPU, so that no wake-up and no second cache is
+/// in the figures. Returns a partial result, marked, after an interruption. Throws Error.
 CompareResult compare(const Options& options, const Plan& plan, const Lab& lab);
 
 }  // namespace ringchurn

@@ -21,7 +21,8 @@ std::string cpu_model() {
   return "unknown";
 }
 
-/// What new sockets use here. The lab inherits it from the host, and a pacing one (bbr) costs timers.
+/// What new sockets use here. The lab inherits it from the host, and a pacing one (bbr) costs
+/// timers.
 std::string congestion_control() {
   std::ifstream file("/proc/sys/net/ipv4/tcp_congestion_control");
   std::string name;
@@ -71,7 +72,8 @@ Context describe(const Options& options, const Lab& lab) {
   const std::time_t now = std::time(nullptr);
   context.started_at = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
   context.congestion_control = congestion_control();
-  for (const LabSysctl& sysctl : lab.sysctls) context.sysctls.emplace_back(sysctl.name, sysctl.value);
+  for (const LabSysctl& sysctl : lab.sysctls)
+    context.sysctls.emplace_back(sysctl.name, sysctl.value);
   return context;
 }
 

@@ -7,7 +7,8 @@ namespace ringchurn {
 namespace {
 
 std::atomic<bool> caught{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only touch such a flag");
+static_assert(std::atomic<bool>::is_always_lock_free,
+              "a signal handler may only touch such a flag");
 
 void note(int) { caught.store(true, std::memory_order_relaxed); }
 

@@ -1,4 +1,5 @@
-// Ctrl-C: the run stops opening connections, ends those that are under way, and reports what it knows.
+// Ctrl-C: the run stops opening connections, ends those that are under way, and reports what it
+// knows.
 #pragma once
 
 #include <atomic>

@@ -6,7 +6,8 @@
 namespace ringchurn {
 namespace {
 
-std::optional<std::uint64_t> grown(std::optional<std::uint64_t> from, std::optional<std::uint64_t> to) {
+std::optional<std::uint64_t> grown(std::optional<std::uint64_t> from,
+                                   std::optional<std::uint64_t> to) {
   if (!from || !to || *to < *from) return std::nullopt;
   return *to - *from;
 }
@@ -28,6 +29,7 @@ void Meter::stop(LoadFacts& facts) {
   facts.user_share = total > 0 ? user / total : 0;
   facts.ksoftirqd_ns = grown(ksoftirqd_ns_, ksoftirqd_.cpu_ns());
   facts.steal_ns = grown(machine_.steal_ns, MachineTime::read().steal_ns);
+  facts.irq_time_accounting = irq_time_accounting() == IrqTimeAccounting::present;
   std::this_thread::sleep_for(kSettleTime);
   facts.kernel = KernelCounters::read().since(kernel_);
 }

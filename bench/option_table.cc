@@ -167,7 +167,9 @@ constexpr OptionSpec kSpecs[] = {
      [](Options& o, const OptionValues& v) {
        o.concurrency = static_cast<unsigned>(number(v[0], 1, 1'000'000, "1 to 1,000,000"));
      },
-     kAmount, "connections in flight at once, 1 to 1,000,000, over\nall threads (default: 64 for run, 16 for compare)"},
+     kAmount,
+     "connections in flight at once, 1 to 1,000,000, over\nall threads (default: 64 for run, 16 "
+     "for compare)"},
     {"threads", "N", kRunBit, OptionKind::number, "threads",
      [](Options& o, const OptionValues& v) {
        o.threads = static_cast<unsigned>(number(v[0], 1, 256, "1 to 256"));

@@ -1,5 +1,5 @@
-// What the user asked for, checked. Options come from flags, then RINGCHURN_* environment variables,
-// then the --config file, then the defaults, in this order of precedence.
+// What the user asked for, checked. Options come from flags, then RINGCHURN_* environment
+// variables, then the --config file, then the defaults, in this order of precedence.
 #pragma once
 
 #include <chrono>
@@ -16,8 +16,8 @@ enum class Command { run, compare, scenarios };
 enum class Layout { pair, single };
 enum class Family { ipv4, ipv6 };
 
-/// A comparison's default: few enough sockets to stay in the CPU's caches, so that their teardown is
-/// measured and not their cache misses; enough to fill a batch of io_uring operations.
+/// A comparison's default: few enough sockets to stay in the CPU's caches, so that their teardown
+/// is measured and not their cache misses; enough to fill a batch of io_uring operations.
 inline constexpr unsigned kCompareConcurrency = 16;
 
 /// One `--set [SCENARIO.]PARAM=VALUE`. An empty scenario means every scenario of the run that has
@@ -29,9 +29,9 @@ struct ParamSetting {
 /// Everything a command needs. Fields that a command does not have keep their defaults.
 struct Options {
   Command command = Command::compare;
-  std::vector<std::string> arms;          ///< run: one mix or scenario; compare: two or more
+  std::vector<std::string> arms;             ///< run: one mix or scenario; compare: two or more
   std::optional<std::uint64_t> connections;  ///< run: how many; empty if a duration was asked for
-  std::chrono::nanoseconds duration{};    ///< run: how long; compare: time spent measuring
+  std::chrono::nanoseconds duration{};       ///< run: how long; compare: time spent measuring
   unsigned concurrency = 64;
   unsigned threads = 1;
   Layout layout = Layout::pair;
@@ -39,9 +39,9 @@ struct Options {
   LabKind lab = LabKind::private_namespace;
   std::uint64_t seed = 1;
   std::vector<ParamSetting> settings;
-  std::string json_path;                  ///< empty: none. "-" is standard output
-  std::string scenario_name;              ///< scenarios NAME; empty lists all
-  std::string command_line;               ///< as typed
+  std::string json_path;      ///< empty: none. "-" is standard output
+  std::string scenario_name;  ///< scenarios NAME; empty lists all
+  std::string command_line;   ///< as typed
 };
 
 /// Parses the command line, the environment and the config file.

@@ -25,8 +25,8 @@ struct Plan {
   std::vector<Scenario> scenarios;
   std::vector<Arm> arms;
 
-  /// The longest that a connection may rest without anything being wrong: pauses and time limits of its
-  /// scripts added up, in nanoseconds.
+  /// The longest that a connection may rest without anything being wrong: pauses and time limits of
+  /// its scripts added up, in nanoseconds.
   std::uint64_t longest_rest_ns() const;
 };
 

@@ -18,7 +18,7 @@ struct ScenarioRecord {
   std::uint64_t established = 0;  ///< client: connects that ended `ok`
   std::uint64_t sent_bytes = 0;
   std::uint64_t received_bytes = 0;
-  Latency latency;                ///< client only
+  Latency latency;  ///< client only
   /// Outcomes other than ok, by step index and outcome; the value says how many, and how many of
   /// them were expected (all or none).
   struct Count {

@@ -27,10 +27,10 @@ std::string section(std::string_view title, const Table& table, const TextStyle&
 }
 
 std::string header(std::string_view title, const Context& context, const TextStyle& style) {
-  const std::string what =
-      fmt::format("{} lab, {}, {}, layout {}, threads {}, concurrency {}, seed {}, started {}",
-                  context.lab, context.family, context.congestion_control, context.layout, context.threads,
-                  grouped(std::uint64_t{context.concurrency}), context.seed, context.started_at);
+  const std::string what = fmt::format(
+      "{} lab, {}, {}, layout {}, threads {}, concurrency {}, seed {}, started {}", context.lab,
+      context.family, context.congestion_control, context.layout, context.threads,
+      grouped(std::uint64_t{context.concurrency}), context.seed, context.started_at);
   const std::string where =
       fmt::format("ringchurn {}, {}, liburing {}, {}, {} CPUs: {}", context.version, context.kernel,
                   context.liburing, context.compiler, context.cpus, context.cpu_model);

@@ -1,6 +1,6 @@
-// What a run or a comparison found out: plain data, filled in by the runner, judged by the verdicts,
-// printed by the reports. Nothing here computes, and every number in it was measured; what could not
-// be measured is an empty optional, never a zero.
+// What a run or a comparison found out: plain data, filled in by the runner, judged by the
+// verdicts, printed by the reports. Nothing here computes, and every number in it was measured;
+// what could not be measured is an empty optional, never a zero.
 #pragma once
 
 #include <cstdint>
@@ -14,19 +14,19 @@ namespace ringchurn {
 
 /// What the numbers are about. Everything that somebody needs to repeat the run.
 struct Context {
-  std::string version;     ///< ringchurn's own
-  std::string command;     ///< the command line as typed
-  std::string kernel;      ///< uname: release and machine
-  std::string liburing;    ///< version built against
-  std::string compiler;    ///< and build type
+  std::string version;   ///< ringchurn's own
+  std::string command;   ///< the command line as typed
+  std::string kernel;    ///< uname: release and machine
+  std::string liburing;  ///< version built against
+  std::string compiler;  ///< and build type
   std::string cpu_model;
-  unsigned cpus = 0;       ///< that this process may run on
-  std::string lab;         ///< "private" or "host"
-  std::string layout;      ///< "pair" (client and server thread) or "single" (both ends on one thread)
-  std::string family;      ///< "ipv4" or "ipv6"
+  unsigned cpus = 0;   ///< that this process may run on
+  std::string lab;     ///< "private" or "host"
+  std::string layout;  ///< "pair" (client and server thread) or "single" (both ends on one thread)
+  std::string family;  ///< "ipv4" or "ipv6"
   std::string congestion_control;  ///< of new sockets: net.ipv4.tcp_congestion_control
-  unsigned threads = 0;    ///< pairs, or single threads
-  unsigned concurrency = 0;  ///< connections in flight at once, over all threads
+  unsigned threads = 0;            ///< pairs, or single threads
+  unsigned concurrency = 0;        ///< connections in flight at once, over all threads
   std::uint64_t seed = 0;
   std::string started_at;  ///< UTC, ISO 8601
   double elapsed_s = 0;    ///< of the load, first start to last end
@@ -48,7 +48,8 @@ struct Bytes {
   std::uint64_t sent = 0;
   std::uint64_t received = 0;
   std::int64_t lost = 0;
-  std::optional<std::uint64_t> declared;  ///< what the scenario says must be received; empty if it does not
+  std::optional<std::uint64_t>
+      declared;  ///< what the scenario says must be received; empty if it does not
 };
 
 /// Client-side times of one scenario. Only steps that ended `ok` are samples of connect and
@@ -62,10 +63,10 @@ struct Latency {
 
 struct ScenarioResult {
   std::string name;
-  std::string about;  ///< first sentence of the file
-  double weight = 0;  ///< share of the mix, 0..1
-  bool has_server = true;            ///< false: nobody listens (refused)
-  std::uint64_t established = 0;     ///< connects that ended `ok`: what the server must have accepted
+  std::string about;              ///< first sentence of the file
+  double weight = 0;              ///< share of the mix, 0..1
+  bool has_server = true;         ///< false: nobody listens (refused)
+  std::uint64_t established = 0;  ///< connects that ended `ok`: what the server must have accepted
   Ledger client, server;
   Bytes client_to_server, server_to_client;
   Latency latency;
@@ -74,11 +75,11 @@ struct ScenarioResult {
 /// One row of the error table: an outcome other than ok, expected or not, of one step.
 struct ErrorRow {
   std::string scenario;
-  std::string side;       ///< "client" or "server"
-  std::string step;       ///< as written in the scenario file, without its expectation
+  std::string side;          ///< "client" or "server"
+  std::string step;          ///< as written in the scenario file, without its expectation
   unsigned step_number = 0;  ///< 1 = the first step of that side's script
-  std::string operation;  ///< "connect", "recv", ...
-  std::string error;      ///< "ECONNRESET", "EOF", "timeout"
+  std::string operation;     ///< "connect", "recv", ...
+  std::string error;         ///< "ECONNRESET", "EOF", "timeout"
   std::string errno_class;
   bool expected = false;
   std::uint64_t count = 0;
@@ -86,8 +87,8 @@ struct ErrorRow {
 
 /// One kernel counter over the whole run: what it moved by against what the scenarios declare.
 struct CounterRow {
-  std::string name;  ///< kernel spelling
-  std::optional<std::uint64_t> measured;  ///< empty: this kernel has no such counter
+  std::string name;                                  ///< kernel spelling
+  std::optional<std::uint64_t> measured;             ///< empty: this kernel has no such counter
   std::uint64_t declared_min = 0, declared_max = 0;  ///< equal unless a scenario declares a range
   bool agrees() const { return measured && *measured >= declared_min && *measured <= declared_max; }
 };
@@ -100,19 +101,23 @@ struct Cost {
   double connections_per_second = 0;
   double cpu_us_per_connection = 0;
   std::optional<double> client_us, server_us;  ///< of it, by thread; empty in layout single
-  double worker_us = 0;   ///< of it, neither client nor server thread: io-wq workers and the main thread
+  double worker_us =
+      0;  ///< of it, neither client nor server thread: io-wq workers and the main thread
   double user_share = 0;  ///< user-mode share of the CPU time, 0..1
-  std::optional<double> ksoftirqd_us;  ///< beside it, not in it: all ksoftirqd threads of the machine
+  std::optional<double>
+      ksoftirqd_us;  ///< beside it, not in it: all ksoftirqd threads of the machine
   double segments_per_connection = 0;  ///< Tcp OutSegs
   double time_wait_per_connection = 0;
-  double syscalls_per_connection = 0;  ///< io_uring_enter calls; nothing else is called per connection
+  double syscalls_per_connection =
+      0;  ///< io_uring_enter calls; nothing else is called per connection
 };
 
 /// What should hold if the numbers are to be trusted.
 struct Verdict {
-  std::string name{};    ///< "ledger closes", "both ends agree", "kernel agrees", "no unexpected errors", ...
+  std::string
+      name{};  ///< "ledger closes", "both ends agree", "kernel agrees", "no unexpected errors", ...
   bool ok = true;
-  bool advisory = false;  ///< a warning: shown, does not fail the run (promise 2 under --lab host)
+  bool advisory = false;   ///< a warning: shown, does not fail the run (promise 2 under --lab host)
   std::string evidence{};  ///< the numbers that decided it, one line
   std::string remedy{};    ///< what to do when it is not ok; empty when ok
 };
@@ -139,13 +144,14 @@ struct ArmResult {
   std::string name;  ///< as typed: a scenario's name, a file, or a mix
   std::uint64_t connections = 0;
   double cpu_us_per_connection = 0;
-  std::optional<Estimate> ratio;          ///< against the baseline; empty for it, or with too few blocks
+  std::optional<Estimate> ratio;  ///< against the baseline; empty for it, or with too few blocks
   std::optional<Estimate> difference_us;  ///< this arm minus the baseline, CPU us per connection
   /// Blocks left out as outliers, and in how many of them this arm was the dearer one.
   unsigned blocks_left_out = 0, left_out_dearer = 0;
 };
 
-/// A `ringchurn compare`: every arm's scenarios, errors and counters as in a run, and the comparison.
+/// A `ringchurn compare`: every arm's scenarios, errors and counters as in a run, and the
+/// comparison.
 struct CompareResult {
   RunResult run;  ///< the account of all slices together: ledger, errors, kernel, verdicts
   std::vector<ArmResult> arms;
@@ -153,7 +159,8 @@ struct CompareResult {
   unsigned blocks = 0;
   double slice_ms = 0;
   double measured_s = 0;  ///< time spent in slices
-  std::string sentence;   ///< the answer in words that can be quoted, one arm a line; empty if a verdict forbids it
+  std::string sentence;   ///< the answer in words that can be quoted, one arm a line; empty if a
+                          ///< verdict forbids it
 };
 
 }  // namespace ringchurn

@@ -2,6 +2,7 @@
 // group has listeners and a link of its own; groups share nothing. See run.h.
 #include "bench/run.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <exception>
@@ -14,6 +15,7 @@
 #include "bench/interrupt.h"
 #include "bench/meter.h"
 #include "bench/progress.h"
+#include "bench/text.h"
 #include "bench/verdicts.h"
 #include "bench/worker.h"
 
@@ -53,7 +55,9 @@ class Crew {
   void prepare_group(unsigned index, const Lab& lab);
   void body(Group& group, Player& player);
   void perform(Group& group, Player& player, Worker& worker);
+  void begin_and_join();
   void watch();
+  std::exception_ptr first_failure() const;
   bool finished() const;
   void collect(LoadFacts& facts) const;
 
@@ -84,11 +88,13 @@ Crew::Crew(const Options& options, const Plan& plan, const Lab& lab)
 void Crew::prepare_group(unsigned index, const Lab& lab) {
   Group& group = groups_.emplace_back();
   group.concurrency = static_cast<unsigned>(share(options_.concurrency, options_.threads, index));
-  if (options_.connections) group.connections = share(*options_.connections, options_.threads, index);
+  if (options_.connections)
+    group.connections = share(*options_.connections, options_.threads, index);
   group.seed = options_.seed * 1'000'003 + index;
   const bool v4 = options_.family == Family::ipv4;
   for (const Scenario& scenario : plan_.scenarios) {
-    group.endpoints.emplace_back(scenario, v4 ? AF_INET : AF_INET6, Worker::backlog(group.concurrency),
+    group.endpoints.emplace_back(scenario, v4 ? AF_INET : AF_INET6,
+                                 Worker::backlog(group.concurrency),
                                  v4 ? lab.ipv4_destinations : lab.ipv6_destinations);
   }
   const std::vector<int> cpus = usable_cpus();
@@ -155,25 +161,48 @@ LoadFacts Crew::play() {
     }
   }
   ready_.wait();
-  Meter meter;
+  std::optional<Meter> meter;
+  try {
+    if (const std::exception_ptr failure = first_failure()) std::rethrow_exception(failure);
+    meter.emplace();
+  } catch (...) {
+    stop_ = true;  // nothing is played
+    for (Group& group : groups_) group.link.abandoned = true;
+    begin_and_join();
+    throw;
+  }
   began_ = clock_ns();
   until_ = began_ + static_cast<Nanoseconds>(options_.duration.count());
+  begin_and_join();
+  LoadFacts facts;
+  collect(facts);
+  meter->stop(facts);
+  return facts;
+}
+
+void Crew::begin_and_join() {
   begin_.count_down();
   watch();
   for (Group& group : groups_) {
     for (Player& player : group.players) player.thread.join();
   }
-  LoadFacts facts;
-  collect(facts);
-  meter.stop(facts);
-  return facts;
+}
+
+std::exception_ptr Crew::first_failure() const {
+  for (const Group& group : groups_) {
+    for (const Player& player : group.players) {
+      if (player.failure) return player.failure;
+    }
+  }
+  return nullptr;
 }
 
 void Crew::watch() {
   ProgressLine line(STDERR_FILENO, is_watched(), terminal_style().width);
   Progress progress;
   progress.connections = options_.connections;
-  if (!options_.connections) progress.duration_s = std::chrono::duration<double>(options_.duration).count();
+  if (!options_.connections)
+    progress.duration_s = std::chrono::duration<double>(options_.duration).count();
   while (!finished()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     if (interrupted()) stop_ = true;
@@ -196,8 +225,6 @@ void Crew::collect(LoadFacts& facts) const {
   Nanoseconds ended = began_;
   for (const Group& group : groups_) {
     for (const Player& player : group.players) {
-      // Nothing ran yet if a set-up failed: that is an error, not a result.
-      if (player.failure && player.ended == 0) std::rethrow_exception(player.failure);
       ended = std::max(ended, player.ended);
       facts.workers.push_back(player.report);
       (player.ends == Worker::Ends::server ? server_ns : client_ns) += player.cpu_ns;
@@ -210,17 +237,28 @@ void Crew::collect(LoadFacts& facts) const {
 }
 
 std::string Crew::failure() const {
-  for (const Group& group : groups_) {
-    for (const Player& player : group.players) {
-      if (!player.failure) continue;
-      try {
-        std::rethrow_exception(player.failure);
-      } catch (const std::exception& error) {
-        return error.what();
-      }
-    }
+  try {
+    if (const std::exception_ptr failure = first_failure()) std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    return error.what();
   }
   return {};
+}
+
+/// Everything that was asked for was begun, and nothing broke.
+Verdict load_completed(const Options& options, const RunResult& result,
+                       const std::string& failure) {
+  Verdict verdict{.name = "load completed"};
+  std::uint64_t begun = 0;
+  for (const ScenarioResult& scenario : result.scenarios) begun += scenario.client.opened;
+  verdict.evidence = options.connections ? fmt::format("{} of {} connections begun", grouped(begun),
+                                                       grouped(*options.connections))
+                                         : fmt::format("{:.2f} s", result.context.elapsed_s);
+  const bool all = !options.connections || begun == *options.connections || result.interrupted;
+  verdict.ok = failure.empty() && all;
+  if (!failure.empty()) verdict.evidence += "; " + failure;
+  if (!verdict.ok) verdict.remedy = "the numbers are what was counted until it stopped";
+  return verdict;
 }
 
 }  // namespace
@@ -242,14 +280,7 @@ RunResult run(const Options& options, const Plan& plan, const Lab& lab) {
   }
   account(plan, weights, facts, result);
   result.verdicts = judge(result, facts);
-  if (const std::string failure = crew.failure(); !failure.empty()) {
-    Verdict broke;
-    broke.name = "run completed";
-    broke.ok = false;
-    broke.evidence = failure;
-    broke.remedy = "the numbers are what was counted until then";
-    result.verdicts.insert(result.verdicts.begin(), broke);
-  }
+  result.verdicts.insert(result.verdicts.begin(), load_completed(options, result, crew.failure()));
   return result;
 }
 

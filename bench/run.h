@@ -8,8 +8,8 @@
 
 namespace ringchurn {
 
-/// Plays plan.arms[0] and judges it. Returns a partial result, marked, after an interruption. Throws
-/// Error if the load could not begin.
+/// Plays plan.arms[0] and judges it. Returns a partial result, marked, after an interruption.
+/// Throws Error if the load could not begin.
 RunResult run(const Options& options, const Plan& plan, const Lab& lab);
 
 }  // namespace ringchurn

@@ -14,8 +14,8 @@ namespace ringchurn {
 std::vector<Verdict> judge(const RunResult& result, const LoadFacts& facts);
 
 /// Judges what a comparison adds: whether its control found a difference where there is none, and
-/// whether outliers were left out even-handedly. Both advise: at 95% confidence the control errs once
-/// in twenty runs by design.
+/// whether outliers were left out even-handedly. Both advise: at 95% confidence the control errs
+/// once in twenty runs by design.
 std::vector<Verdict> judge_comparison(const CompareResult& result);
 
 /// True unless a verdict that is not advisory says no.

@@ -52,7 +52,9 @@ Worker::Worker(const Settings& settings, std::span<const Scenario> scenarios,
                std::span<const Endpoint> endpoints, Link& link, const std::atomic<bool>& stop)
     : settings_(settings),
       batches_(settings.ends != Ends::both && settings.concurrency >= 4 * kWakeUpBatch),
-      ring_(ring_settings(settings)), link_(link), stop_(stop) {
+      ring_(ring_settings(settings)),
+      link_(link),
+      stop_(stop) {
   const RingSettings ring = ring_settings(settings);
   if (settings.ends != Ends::server) {
     client_recorder_ = std::make_unique<Recorder>(scenarios.size());
@@ -62,11 +64,11 @@ Worker::Worker(const Settings& settings, std::span<const Scenario> scenarios,
   }
   if (settings.ends != Ends::client) {
     server_recorder_ = std::make_unique<Recorder>(scenarios.size());
-    server_ = std::make_unique<End>(
-        ring_,
-        End::Settings{Side::server, settings.family, ring.first_accept_slot,
-                      ring.slots - ring.first_accept_slot},
-        scenarios, endpoints, *server_recorder_);
+    server_ =
+        std::make_unique<End>(ring_,
+                              End::Settings{Side::server, settings.family, ring.first_accept_slot,
+                                            ring.slots - ring.first_accept_slot},
+                              scenarios, endpoints, *server_recorder_);
     server_->accept();
   }
   now_ = clock_ns();
@@ -87,7 +89,8 @@ WorkerReport Worker::report() const {
   return report;
 }
 
-// -- the two loops ----------------------------------------------------------------------------------
+// -- the two loops
+// ----------------------------------------------------------------------------------
 
 void Worker::play(Mix& mix, const Load& load) {
   std::uint64_t left = load.connections.value_or(UINT64_MAX);
@@ -119,13 +122,16 @@ void Worker::serve() {
   }
 }
 
-/// Begins connections while fewer than `concurrency` are in flight at this end, and the other end is
-/// not further behind than its table has room for.
+/// Begins connections while fewer than `concurrency` are in flight at this end, and the other end
+/// is not further behind than its table has room for.
 void Worker::admit(Mix& mix, std::uint64_t at_most) {
   const std::uint64_t server_ended =
       server_ ? server_->ended() : link_.server_ended.load(std::memory_order_relaxed);
+  // A connection that the client gave up may have been accepted all the same: hence no subtraction
+  // that could go below zero.
   const std::uint64_t begun = client_->ended() + client_->open();
-  const std::uint64_t at_server = begun - client_->unestablished() - server_ended;
+  const std::uint64_t gone = client_->unestablished() + server_ended;
+  const std::uint64_t at_server = begun - std::min(begun, gone);
   const std::uint64_t most = settings_.concurrency + kSpareSlots;
   const std::uint64_t room = most - std::min(at_server, most);
   std::uint64_t starts = std::min({at_most, room, std::uint64_t{client_->free_slots()}});
@@ -140,7 +146,8 @@ bool Worker::drained() const {
 /// A burst of new exchanges would pile up as ready work at either end, and every connection would
 /// wait behind it. So resting connections go on only while both ends keep up.
 bool Worker::keeps_up() const {
-  return backlog_ < kBurst && (server_ || link_.server_backlog.load(std::memory_order_relaxed) < kBurst);
+  return backlog_ < kBurst &&
+         (server_ || link_.server_backlog.load(std::memory_order_relaxed) < kBurst);
 }
 
 void Worker::turn() {
@@ -175,8 +182,9 @@ unsigned Worker::reap() {
   return total;
 }
 
-/// Sleeps only if nothing is due. With the other end on another CPU, a batch of completions costs one
-/// wake-up, and is waited for a little; what is left when nothing more comes is not kept waiting.
+/// Sleeps only if nothing is due. With the other end on another CPU, a batch of completions costs
+/// one wake-up, and is waited for a little; what is left when nothing more comes is not kept
+/// waiting.
 void Worker::wait() {
   using namespace std::chrono_literals;
   // Whoever sleeps has no backlog.
@@ -184,7 +192,8 @@ void Worker::wait() {
   if (client_ && client_->has_resting() && keeps_up()) {
     ring_.submit_and_wait(0, 0ns);
   } else if (client_ && !server_ && client_->open() == 0) {
-    ring_.submit_and_wait(1, kWakeUpPatience);  // the server end is behind: only its counter can tell
+    ring_.submit_and_wait(1,
+                          kWakeUpPatience);  // the server end is behind: only its counter can tell
   } else if (batches_ && backlog_ > 0) {
     ring_.submit_and_wait(kWakeUpBatch, kWakeUpPatience);
   } else {
@@ -205,7 +214,8 @@ void Worker::publish() {
   }
 }
 
-// -- the end of patience ----------------------------------------------------------------------------
+// -- the end of patience
+// ----------------------------------------------------------------------------
 
 bool Worker::stalled() {
   const std::uint64_t ended = (client_ ? client_->ended() : 0) + (server_ ? server_->ended() : 0);
@@ -214,8 +224,8 @@ bool Worker::stalled() {
     last_end_ = now_;
   }
   const bool stopping = stop_.load(std::memory_order_relaxed);
-  const Nanoseconds patience = stopping ? std::min(settings_.stall_limit, kPatienceWhenStopped)
-                                        : settings_.stall_limit;
+  const Nanoseconds patience =
+      stopping ? std::min(settings_.stall_limit, kPatienceWhenStopped) : settings_.stall_limit;
   return now_ - last_end_ > patience;
 }
 

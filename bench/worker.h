@@ -1,5 +1,5 @@
-// One thread's work: a ring, the ends that live on it, and the closed loop that keeps a fixed number
-// of connections in flight.
+// One thread's work: a ring, the ends that live on it, and the closed loop that keeps a fixed
+// number of connections in flight.
 #pragma once
 
 #include <atomic>
@@ -35,7 +35,7 @@ struct Link {
 /// How much to open.
 struct Load {
   std::optional<std::uint64_t> connections;  ///< so many, or ...
-  Nanoseconds until = 0;                     ///< ... as many as begin before this moment of clock_ns()
+  Nanoseconds until = 0;  ///< ... as many as begin before this moment of clock_ns()
 };
 
 /// CLOCK_MONOTONIC in nanoseconds.
@@ -60,8 +60,9 @@ class Worker {
     Nanoseconds stall_limit = 10'000'000'000;  ///< give up when nothing ends for so long
   };
 
-  /// Must be made, used and destroyed by one thread: the ring belongs to it. What is referred to must
-  /// outlive the worker; `stop` may be set by any thread or signal handler at any time. Throws Error.
+  /// Must be made, used and destroyed by one thread: the ring belongs to it. What is referred to
+  /// must outlive the worker; `stop` may be set by any thread or signal handler at any time. Throws
+  /// Error.
   Worker(const Settings& settings, std::span<const Scenario> scenarios,
          std::span<const Endpoint> endpoints, Link& link, const std::atomic<bool>& stop);
   ~Worker();
@@ -91,7 +92,7 @@ class Worker {
   void abandon();
 
   Settings settings_;
-  const bool batches_;  ///< waits for several completions at once
+  const bool batches_;    ///< waits for several completions at once
   unsigned backlog_ = 0;  ///< completions of the last turn
   Ring ring_;
   Link& link_;

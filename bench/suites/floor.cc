@@ -21,7 +21,8 @@ Outcome outcome_of(long result) { return result < 0 ? errno_outcome(errno) : Out
 
 Outcome send_all(int descriptor, const std::vector<std::byte>& buffer, std::size_t bytes) {
   while (bytes > 0) {
-    const ssize_t sent = ::send(descriptor, buffer.data(), std::min(bytes, buffer.size()), MSG_NOSIGNAL);
+    const ssize_t sent =
+        ::send(descriptor, buffer.data(), std::min(bytes, buffer.size()), MSG_NOSIGNAL);
     if (sent < 0) return errno_outcome(errno);
     bytes -= static_cast<std::size_t>(sent);
   }
@@ -67,8 +68,8 @@ Floor::~Floor() {
 void Floor::play() {
   for (const Part& part : parts_) {
     if (const Outcome outcome = perform(part); !part.step->expect.allows(outcome)) {
-      throw std::runtime_error(fmt::format("floor of {}: {} step \"{}\" answered {}", scenario_.name,
-                                           side_name(part.side), part.step->text,
+      throw std::runtime_error(fmt::format("floor of {}: {} step \"{}\" answered {}",
+                                           scenario_.name, side_name(part.side), part.step->text,
                                            outcome_name(outcome)));
     }
   }
@@ -99,8 +100,8 @@ Outcome Floor::perform(const Part& part) {
     case Op::socket:
       return Outcome::ok;
     case Op::connect:
-      return outcome_of(::connect(descriptor, endpoint_.destination(destination_++),
-                                  endpoint_.address_length()));
+      return outcome_of(
+          ::connect(descriptor, endpoint_.destination(destination_++), endpoint_.address_length()));
     case Op::accept:
       descriptor = ::accept(endpoint_.listener(), nullptr, nullptr);
       return outcome_of(descriptor);

@@ -1,5 +1,6 @@
-// The yardstick: what the kernel charges for a scenario when one thread plays both ends with blocking
-// system calls, in an order in which no call ever has to wait. No ring, no wake-up, no second CPU.
+// The yardstick: what the kernel charges for a scenario when one thread plays both ends with
+// blocking system calls, in an order in which no call ever has to wait. No ring, no wake-up, no
+// second CPU.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// The benchmark suites in a lab of their own, on one CPU. A Google Benchmark program: its flags, its JSON.
+// The benchmark suites in a lab of their own, on one CPU. A Google Benchmark program: its flags,
+// its JSON.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 

@@ -5,11 +5,11 @@
 #include <cerrno>
 
 #include "bench/histogram.h"
-#include "workloads/random.h"
 #include "bench/recorder.h"
 #include "ring/ring.h"
 #include "workloads/connection.h"
 #include "workloads/mix.h"
+#include "workloads/random.h"
 #include "workloads/scenario_file.h"
 
 namespace ringchurn {

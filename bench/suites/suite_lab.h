@@ -1,4 +1,5 @@
-// The lab that the benchmark suites run in, and the benchmarks that are registered once it is entered.
+// The lab that the benchmark suites run in, and the benchmarks that are registered once it is
+// entered.
 #pragma once
 
 #include "bench/lab.h"

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""The JSON result is what bench/result.schema.json says: real results of `run` and `compare` are
+checked against it, and the schema itself is checked to be valid, documented and strict."""
+
+import copy
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+SKIPPED = 77
+
+try:
+    from jsonschema import Draft202012Validator
+except ImportError:
+    print("python3-jsonschema (4.0 or later) is missing: apt-get install python3-jsonschema")
+    sys.exit(SKIPPED)
+
+RINGCHURN = os.environ["RINGCHURN"]
+SOURCE = pathlib.Path(os.environ.get("RINGCHURN_SOURCE", pathlib.Path(__file__).parent.parent))
+
+
+def fail(message):
+    sys.exit(f"FAILED: {message}")
+
+
+def load(text):
+    """JSON as the standard has it: Python would accept NaN and Infinity."""
+
+    def reject(constant):
+        fail(f"{constant} is not JSON")
+
+    return json.loads(text, parse_constant=reject)
+
+
+def undocumented(schema, path="schema"):
+    """Paths of the properties that have no description."""
+    for key, value in schema.items():
+        if key in ("properties", "$defs"):
+            for name, field in value.items():
+                if not field.get("description"):
+                    yield f"{path}.{name}"
+                yield from undocumented(field, f"{path}.{name}")
+        elif isinstance(value, dict):
+            yield from undocumented(value, f"{path}.{key}")
+
+
+def objects(value, path="result"):
+    """Every object within a result whose keys the schema fixes, with its path."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from objects(item, f"{path}[{index}]")
+    if isinstance(value, dict):
+        if path not in ("result.kernel", "result.context.sysctls"):
+            yield path, value
+        for key, item in value.items():
+            yield from objects(item, f"{path}.{key}")
+
+
+def check_strict(validator, result):
+    """A result that lacks any field, or has one more anywhere, must be refused."""
+    for index, (path, _) in enumerate(objects(result)):
+        changed = copy.deepcopy(result)
+        target = list(objects(changed))[index][1]
+        target["surplus"] = 1
+        if validator.is_valid(changed):
+            fail(f"the schema allows an unknown field in {path}")
+        del target["surplus"]
+        for key in list(target):
+            if path == "result" and key == "comparison":
+                continue
+            value = target.pop(key)
+            if validator.is_valid(changed):
+                fail(f"the schema does not miss {path}.{key}")
+            target[key] = value
+
+
+def result_of(validator, folder, *arguments):
+    """Runs ringchurn and returns its result, once it is valid."""
+    path = pathlib.Path(folder) / "result.json"
+    done = subprocess.run([RINGCHURN, *arguments, "--json", str(path)], capture_output=True,
+                          text=True, timeout=120, check=False)
+    if done.returncode == SKIPPED:
+        print(done.stderr.strip())
+        sys.exit(SKIPPED)
+    # 3: a verdict failed, which is not this test's business; the result is written all the same.
+    if done.returncode not in (0, 3):
+        fail(f"{' '.join(arguments)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+    result = load(path.read_text(encoding="utf-8"))
+    for error in validator.iter_errors(result):
+        fail(f"{' '.join(arguments)}: {error.json_path}: {error.message}")
+    if list(pathlib.Path(folder).iterdir()) != [path]:
+        fail("a temporary file stayed behind")
+    return result
+
+
+def main():
+    schema = load((SOURCE / "bench" / "result.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    missing = list(undocumented(schema))
+    if missing:
+        fail(f"no description: {', '.join(missing)}")
+    validator = Draft202012Validator(schema)
+
+    with tempfile.TemporaryDirectory() as folder:
+        run = result_of(validator, folder, "run", "--scenario", "graceful", "--connections", "200")
+        compare = result_of(validator, folder, "compare", "--duration", "1s")
+
+    if "comparison" in run or "comparison" not in compare:
+        fail("`comparison` belongs to the result of compare, and to no other")
+    if [scenario["name"] for scenario in run["scenarios"]] != ["graceful"]:
+        fail("the run did not play graceful alone")
+    if run["scenarios"][0]["opened"] != 200:
+        fail(f"200 connections were asked for, {run['scenarios'][0]['opened']} opened")
+    arms = [compare["comparison"]["baseline"]]
+    arms += [arm["name"] for arm in compare["comparison"]["arms"]]
+    if arms != ["graceful", "rst-client"]:
+        fail(f"compare compared {arms}")
+    check_strict(validator, run)
+    check_strict(validator, compare)
+    print("valid: a run, a comparison, and the schema itself")
+
+
+main()

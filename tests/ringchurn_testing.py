@@ -1,0 +1,191 @@
+"""What the tests share that drive ringchurn from outside: running it, reading its JSON, and a
+network namespace of the test's own. Not executable, so not a test."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import pathlib
+import pty
+import shutil
+import subprocess
+import sys
+import termios
+
+SKIPPED = 77
+
+if "RINGCHURN" not in os.environ:
+    sys.exit("RINGCHURN must be the path of the binary to test")
+RINGCHURN = os.path.abspath(os.environ["RINGCHURN"])
+
+# Ends a program that hangs; it is not what a test measures.
+DEADLINE_S = 120
+
+# Options for a run that another program observes in the test's own namespace. Loopback has a queue
+# for each CPU: with a thread on each, it now and then reorders the last segments of a connection,
+# TIME_WAIT answers the late one, and that answer draws an RST that no scenario asked for.
+IN_ORDER = ("--layout", "single")
+
+
+def skip(reason):
+    print(f"skipped: {reason}")
+    sys.exit(SKIPPED)
+
+
+def fail(message):
+    sys.exit(f"FAILED: {message}")
+
+
+def require_programs(packages):
+    """Skips unless every program in `packages`, {program: Debian package}, is installed."""
+    for program, package in packages.items():
+        if not shutil.which(program):
+            skip(f"{program} is missing: apt-get install {package}")
+
+
+class Failures:
+    """What went wrong, collected, so that one run of a test tells all of it."""
+
+    def __init__(self):
+        self.messages = []
+        self.checks = 0
+
+    def check(self, is_good, message):
+        self.checks += 1
+        if not is_good:
+            self.messages.append(message)
+
+    def equal(self, actual, expected, what):
+        self.check(actual == expected, f"{what}: {actual!r}, expected {expected!r}")
+
+    def finish(self, proven):
+        """Ends the test. A test that checked nothing has not passed."""
+        for message in self.messages:
+            print(f"FAILED: {message}")
+        if self.messages:
+            fail(f"{len(self.messages)} of {self.checks} checks")
+        if self.checks == 0:
+            fail("nothing was checked")
+        print(f"{proven} ({self.checks} checks)")
+        sys.exit(0)
+
+
+def environment(**changes):
+    """The environment without ringchurn's own variables, which would change what a test runs."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RINGCHURN")}
+    return kept | changes
+
+
+def run_ringchurn(*arguments, command=(), env=None):
+    """Runs ringchurn to its end, by `command` if one is given (strace and the like). Skips the test
+    where io_uring is not available."""
+    done = subprocess.run([*command, RINGCHURN, *map(str, arguments)], capture_output=True,
+                          text=True, timeout=DEADLINE_S, check=False, env=env or environment())
+    if done.returncode == SKIPPED:
+        skip(done.stderr.strip())
+    return done
+
+
+def parse_json(text):
+    """JSON as the standard has it: Python would accept NaN and Infinity."""
+
+    def reject(constant):
+        raise ValueError(f"{constant} is not JSON")
+
+    return json.loads(text, parse_constant=reject)
+
+
+def result_of(*arguments):
+    """Runs `ringchurn ARGUMENTS --json -`: its exit code and its result."""
+    done = run_ringchurn(*arguments, "--json", "-")
+    try:
+        return done.returncode, parse_json(done.stdout)
+    except ValueError as error:
+        return fail(f"{' '.join(map(str, arguments))}: exit code {done.returncode}, and no JSON: "
+                    f"{error}\n{done.stdout}{done.stderr}")
+
+
+def failed_verdicts(result):
+    """Names and evidence of the verdicts that failed and are more than advice."""
+    return {verdict["name"]: verdict["evidence"] for verdict in result["verdicts"]
+            if not verdict["ok"] and not verdict["advisory"]}
+
+
+def verdict(result, name):
+    """The verdict of that name, which every result has."""
+    return next(verdict for verdict in result["verdicts"] if verdict["name"] == name)
+
+
+def builtin_scenarios():
+    """Names of the built-in scenarios."""
+    return [line.split()[0] for line in run_ringchurn("scenarios").stdout.splitlines()]
+
+
+def start_ringchurn(*arguments, **options):
+    """ringchurn as it runs; its output in pipes, unless `options` of Popen say otherwise."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    return subprocess.Popen([RINGCHURN, *map(str, arguments)], env=environment(), **options)
+
+
+class Terminal:
+    """ringchurn on a terminal of its own, except for the streams that are given instead."""
+
+    def __init__(self, *arguments, stdout=None, stderr=None, **variables):
+        env = {"TERM": "xterm"} | environment()
+        env.pop("NO_COLOR", None)
+        self.text = ""
+        self.master, terminal = pty.openpty()
+        self.process = subprocess.Popen(
+            [RINGCHURN, *arguments], stdin=terminal, stdout=stdout or terminal,
+            stderr=stderr or terminal, env=env | variables, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(terminal, termios.TIOCSCTTY, 0))  # Ctrl-C reaches it
+        os.close(terminal)
+
+    def read(self):
+        """Waits for more text; False at its end."""
+        try:
+            piece = os.read(self.master, 65536)
+        except OSError as error:
+            if error.errno != errno.EIO:  # what Linux says when the last writer is gone
+                raise
+            piece = b""
+        self.text += piece.decode()
+        return bool(piece)
+
+    def type(self, keys):
+        os.write(self.master, keys)
+
+    def finish(self):
+        """Reads to the end; returns the exit code and all that the terminal received."""
+        while self.read():
+            pass
+        os.close(self.master)
+        return self.process.wait(timeout=DEADLINE_S), self.text
+
+
+def enter_network_namespace():
+    """Goes on in a network namespace that is the test's own, with lo up and many client ports; the
+    script starts anew there. Skips where the kernel does not permit it."""
+    marker = "RINGCHURN_TEST_NAMESPACE"
+    if os.environ.get(marker) == os.readlink("/proc/self/ns/net"):
+        _set_up_network()
+        return
+    require_programs({"unshare": "util-linux", "ip": "iproute2"})
+    # A user needs a user namespace, and keeps the name: tcpdump gives up what looks like root.
+    unshare = ["unshare", "--net"]
+    if os.geteuid() != 0:
+        unshare += ["--user", "--map-current-user", "--keep-caps"]
+    probe = subprocess.run([*unshare, "true"], capture_output=True, text=True, check=False)
+    if probe.returncode != 0:
+        skip(f"no network namespace may be made here: {probe.stderr.strip()}")
+    start = f"{marker}=$(readlink /proc/self/ns/net) exec \"$@\""
+    os.execvp(unshare[0], [*unshare, "sh", "-c", start, "sh", sys.executable, *sys.argv])
+
+
+def _set_up_network():
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    for name, value in {"net/ipv4/ip_local_port_range": "1024 65535",
+                        "net/core/somaxconn": "65535"}.items():
+        with contextlib.suppress(OSError):  # room to spare; a container may not give it
+            pathlib.Path("/proc/sys", name).write_text(value, encoding="ascii")
