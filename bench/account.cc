@@ -67,7 +67,7 @@ std::vector<CounterRow> counter_rows(const Plan& plan, const std::vector<Scenari
 void allow_overtaken_acks(const LoadFacts& facts, std::vector<CounterRow>& rows) {
   if (!facts.client_cpu_ns) return;
   for (CounterRow& row : rows) {
-    if (row.name == "OutRsts") row.declared_max += facts.kernel["DelayedACKs"].value_or(0);
+    if (row.name == "OutRsts") row.allowed_extra = facts.kernel["DelayedACKs"].value_or(0);
   }
 }
 

@@ -22,11 +22,13 @@ namespace ringchurn {
 namespace {
 
 /// Long against the ends of a slice, where fewer connections are in flight; short against the drift
-/// of a machine.
+/// of a machine. With many in flight a slice is as long as it takes to play some twenty times as
+/// many.
 constexpr Nanoseconds kSlice_ns = 20'000'000;
-/// Played before each slice and not measured: what the kernel puts off (RCU frees the sockets, inodes and
-/// files of the arm before) is done on this arm's account otherwise.
-constexpr Nanoseconds kLeadIn_ns = 5'000'000;
+constexpr Nanoseconds kSlicePerConnection_ns = 400'000;
+/// A part of a slice that is played before it and not measured: what the kernel puts off (RCU frees
+/// the sockets, inodes and files of the arm before) is done on this arm's account otherwise.
+constexpr Nanoseconds kLeadInShare = 4;
 /// Not measured: caches, slabs and the CPU's clock warm up.
 constexpr unsigned kWarmUpBlocks = 2;
 
@@ -48,6 +50,7 @@ class Comparison {
 
   const Plan& plan_;
   std::uint64_t seed_;
+  Nanoseconds slice_ns_;
   Random random_;
   ProcessCpuClock clock_;
   std::vector<Endpoint> endpoints_;
@@ -78,6 +81,7 @@ Worker::Settings worker_settings(const Options& options, const Plan& plan) {
 Comparison::Comparison(const Options& options, const Plan& plan, const Lab& lab)
     : plan_(plan),
       seed_(options.seed),
+      slice_ns_(std::max(kSlice_ns, options.concurrency * kSlicePerConnection_ns)),
       random_(options.seed),
       endpoints_(make_endpoints(options, plan, lab)),
       worker_(worker_settings(options, plan), plan.scenarios, endpoints_, link_, interrupted()) {
@@ -87,11 +91,11 @@ Comparison::Comparison(const Options& options, const Plan& plan, const Lab& lab)
 }
 
 void Comparison::slice(std::size_t arm, bool measured) {
-  worker_.play(mixes_[arm], {std::nullopt, clock_ns() + kLeadIn_ns});
+  worker_.play(mixes_[arm], {std::nullopt, clock_ns() + slice_ns_ / kLeadInShare});
   const std::uint64_t cpu_before = clock_.now_ns();
   const std::uint64_t ended_before = worker_.client_ended();
   const Nanoseconds began = clock_ns();
-  worker_.play(mixes_[arm], {std::nullopt, began + kSlice_ns});
+  worker_.play(mixes_[arm], {std::nullopt, began + slice_ns_});
   if (!measured) return;
   BlockCost& cost = blocks_[arm].back();
   cost.cost += static_cast<double>(clock_.now_ns() - cpu_before);
@@ -118,7 +122,10 @@ void Comparison::measure(Nanoseconds duration) {
   Progress progress;
   progress.duration_s = static_cast<double>(duration) / 1e9;
   for (unsigned i = 0; i < kWarmUpBlocks; ++i) block(false);
-  while (measured_ns_ < duration && !interrupted() && !link_.abandoned) {
+  const auto enough = [&] {
+    return measured_ns_ >= duration && blocks_[kBaseline].size() >= kMinBlocks;
+  };
+  while (!enough() && !interrupted() && !link_.abandoned) {
     block(true);
     progress.elapsed_s = static_cast<double>(measured_ns_) / 1e9;
     progress.ended = worker_.client_ended();
@@ -149,7 +156,7 @@ void Comparison::report(CompareResult& result) const {
     return compare_costs(blocks_[arm], blocks_[kBaseline], {.seed = seed_});
   };
   result.blocks = static_cast<unsigned>(blocks_[kBaseline].size());
-  result.slice_ms = static_cast<double>(kSlice_ns) / 1e6;
+  result.slice_ms = static_cast<double>(slice_ns_) / 1e6;
   result.measured_s = static_cast<double>(measured_ns_) / 1e9;
   if (const auto control = against_baseline(kControl)) result.a_a = estimate(control->ratio, 1);
   result.arms.push_back(arm_result(kBaseline, plan_.arms[0].name));
@@ -160,7 +167,7 @@ void Comparison::report(CompareResult& result) const {
       candidate.cpu_us_per_connection = comparison->candidate_cost / 1e3;
       candidate.ratio = estimate(comparison->ratio, 1);
       candidate.difference_us = estimate(comparison->difference, 1e3);
-      result.arms[0].cpu_us_per_connection = comparison->baseline_cost / 1e3;
+      candidate.baseline_us = comparison->baseline_cost / 1e3;
       candidate.left_out_dearer = static_cast<unsigned>(comparison->candidate_outliers);
       candidate.blocks_left_out =
           static_cast<unsigned>(comparison->candidate_outliers + comparison->baseline_outliers);

@@ -128,9 +128,9 @@ void set_sysctls(Lab& lab) {
   set_sysctl(lab, "net.ipv4.tcp_max_tw_buckets", {"16777216"});
 }
 
-/// Routes a whole /64 to this machine, as 127.0.0.0/8 is for IPv4. Addresses on `lo` would do the same,
-/// but each connect(2) would look at all of them for the one to come from (ipv6_dev_get_saddr()): with
-/// 256 that took half of its time.
+/// Routes a whole /64 to this machine, as 127.0.0.0/8 is for IPv4. Addresses on `lo` would do the
+/// same, but each connect(2) would look at all of them for the one to come from
+/// (ipv6_dev_get_saddr()): with 256 that took half of its time.
 bool route_ipv6_prefix_here(const in6_addr& prefix) {
   struct {
     nlmsghdr header;

@@ -104,6 +104,7 @@ Json counter_json(const CounterRow& row) {
   return {{"measured", or_null(row.measured)},
           {"declared",
            is_exact ? Json(row.declared_min) : Json::array({row.declared_min, row.declared_max})},
+          {"allowed_extra", row.allowed_extra},
           {"agrees", row.agrees()}};
 }
 

@@ -145,7 +145,12 @@ std::string latencies(const std::vector<ScenarioResult>& scenarios, const TextSt
       is_first = false;
     }
   }
-  return section("LATENCY, us, at the client", table, style);
+  const std::string note =
+      "Since the first step was issued, resting left out. A teardown ends with its script, not "
+      "with "
+      "its last packet: compare it over time, not across scenarios.";
+  return section("LATENCY, us, at the client",
+                 table.text(style) + wrap("  " + note, style.width, 2), style);
 }
 
 std::string counters(const std::vector<CounterRow>& rows, const TextStyle& style) {
@@ -154,6 +159,7 @@ std::string counters(const std::vector<CounterRow>& rows, const TextStyle& style
     const std::string least = grouped(row.declared_min);
     const std::string most = grouped(row.declared_max);
     Cell agrees = row.agrees() ? Cell("yes", Tint::good) : Cell("NO", Tint::bad);
+    if (row.used_extra()) agrees = Cell("WARN", Tint::bad);
     if (!row.measured) agrees = Cell("unknown: this kernel has none", Tint::bad);
     table.add({row.name, row.measured ? grouped(*row.measured) : "-",
                least == most ? least : fmt::format("{} to {}", least, most), agrees});
@@ -162,13 +168,13 @@ std::string counters(const std::vector<CounterRow>& rows, const TextStyle& style
 }
 
 std::string cost(const Cost& cost, const TextStyle& style) {
-  std::string parts = fmt::format("workers {}", grouped(cost.worker_us, 2));
+  Table table({{""}, {"", true}, {""}});
+  table.add({"CPU", grouped(cost.cpu_us_per_connection, 2) + " us", "both ends"});
   if (cost.client_us && cost.server_us) {
-    parts = fmt::format("client {} + server {} + {}", grouped(*cost.client_us, 2),
-                        grouped(*cost.server_us, 2), parts);
+    table.add({"  client", grouped(*cost.client_us, 2) + " us", "the clients' threads"});
+    table.add({"  server", grouped(*cost.server_us, 2) + " us", "the servers' threads"});
+    table.add({"  other", grouped(cost.worker_us, 2) + " us", "io-wq workers, the main thread"});
   }
-  Table table({{""}, {"", true}, {"", false, true}});
-  table.add({"CPU", grouped(cost.cpu_us_per_connection, 2) + " us", parts});
   table.add({"in user mode", grouped(100 * cost.user_share, 1) + " % ", ""});
   if (cost.ksoftirqd_us) {
     table.add({"ksoftirqd", grouped(*cost.ksoftirqd_us, 2) + " us",
@@ -239,8 +245,9 @@ std::string arms(const CompareResult& result, const TextStyle& style) {
   }
   table.add({"A/A control", "", "", interval(result.a_a, 3), ""});
   const std::string method = fmt::format(
-      "{} blocks, slices of {} ms, {} s measured. CPU is that of the whole process. The control is "
-      "the baseline against itself, in the same schedule: what the method calls a difference where "
+      "{} blocks, slices of {} ms, {} s measured; the account above has the warm-up, lead-ins and "
+      "control, too. CPU is that of the whole process. The control is the baseline against itself, "
+      "in the same schedule: what the method calls a difference where "
       "there is none.",
       grouped(std::uint64_t{result.blocks}), grouped(result.slice_ms, 1),
       grouped(result.measured_s, 1));
@@ -258,8 +265,9 @@ std::string signed_percent(double percent, int decimals) {
 }  // namespace
 
 std::string comparison_sentence(const ArmResult& arm, const ArmResult& baseline) {
-  const std::string cpu = fmt::format("{} us against {} us", grouped(arm.cpu_us_per_connection, 1),
-                                      grouped(baseline.cpu_us_per_connection, 1));
+  const std::string cpu = fmt::format(
+      "{} us against {} us", grouped(arm.cpu_us_per_connection, 1),
+      grouped(arm.baseline_us > 0 ? arm.baseline_us : baseline.cpu_us_per_connection, 1));
   if (!arm.ratio) {
     return fmt::format("no answer for {} against {}: too few blocks were measured; {}", arm.name,
                        baseline.name, cpu);

@@ -8,6 +8,7 @@
 #include <exception>
 #include <latch>
 #include <list>
+#include <system_error>
 #include <thread>
 
 #include "bench/account.h"
@@ -18,6 +19,7 @@
 #include "bench/text.h"
 #include "bench/verdicts.h"
 #include "bench/worker.h"
+#include "ring/error.h"
 
 namespace ringchurn {
 namespace {
@@ -55,6 +57,7 @@ class Crew {
   void prepare_group(unsigned index, const Lab& lab);
   void body(Group& group, Player& player);
   void perform(Group& group, Player& player, Worker& worker);
+  void start_threads();
   void begin_and_join();
   void watch();
   std::exception_ptr first_failure() const;
@@ -68,6 +71,7 @@ class Crew {
   std::atomic<bool> stop_{false};  ///< a set-up failed, a ring broke, or the user interrupted
   std::atomic<unsigned> done_{0};
   unsigned threads_;
+  std::string refused_thread_;
   Nanoseconds began_ = 0, until_ = 0;
 };
 
@@ -154,15 +158,30 @@ void Crew::perform(Group& group, Player& player, Worker& worker) {
 
 bool Crew::finished() const { return done_.load(std::memory_order_acquire) == threads_; }
 
-LoadFacts Crew::play() {
-  for (Group& group : groups_) {
-    for (Player& player : group.players) {
-      player.thread = std::thread([this, &group, &player] { body(group, player); });
+void Crew::start_threads() {
+  unsigned started = 0;
+  try {
+    for (Group& group : groups_) {
+      for (Player& player : group.players) {
+        player.thread = std::thread([this, &group, &player] { body(group, player); });
+        ++started;
+      }
     }
+  } catch (const std::system_error& error) {
+    const unsigned missing = threads_ - started;
+    ready_.count_down(missing);
+    done_.fetch_add(missing, std::memory_order_release);
+    refused_thread_ = fmt::format("cannot start thread {} of {} ({}): ask for fewer --threads",
+                                  started + 1, threads_, error.code().message());
   }
   ready_.wait();
+}
+
+LoadFacts Crew::play() {
+  start_threads();
   std::optional<Meter> meter;
   try {
+    if (!refused_thread_.empty()) throw Error(kExitCannotRun, refused_thread_);
     if (const std::exception_ptr failure = first_failure()) std::rethrow_exception(failure);
     meter.emplace();
   } catch (...) {
@@ -184,7 +203,8 @@ void Crew::begin_and_join() {
   begin_.count_down();
   watch();
   for (Group& group : groups_) {
-    for (Player& player : group.players) player.thread.join();
+    for (Player& player : group.players)
+      if (player.thread.joinable()) player.thread.join();
   }
 }
 

@@ -52,9 +52,9 @@ Worker::Worker(const Settings& settings, std::span<const Scenario> scenarios,
                std::span<const Endpoint> endpoints, Link& link, const std::atomic<bool>& stop)
     : settings_(settings),
       batches_(settings.ends != Ends::both && settings.concurrency >= 4 * kWakeUpBatch),
-      ring_(ring_settings(settings)),
       link_(link),
-      stop_(stop) {
+      stop_(stop),
+      ring_(ring_settings(settings)) {
   const RingSettings ring = ring_settings(settings);
   if (settings.ends != Ends::server) {
     client_recorder_ = std::make_unique<Recorder>(scenarios.size());
@@ -111,6 +111,8 @@ void Worker::play(Mix& mix, const Load& load) {
       break;
     }
   }
+  client_->release_sockets();
+  while (client_->releasing() && !link_.abandoned) turn();
   if (!server_) link_.to_serve.store(client_->established(), std::memory_order_release);
 }
 
@@ -151,7 +153,7 @@ bool Worker::keeps_up() const {
 }
 
 void Worker::turn() {
-  if (client_ && keeps_up()) client_->wake_resting(kBurst / 2);
+  if (client_ && keeps_up()) client_->wake_resting(kBurst / 2, now_);
   if (client_) client_->issue_gives(now_);
   if (server_) server_->issue_gives(now_);
   ring_.submit();
@@ -218,21 +220,25 @@ void Worker::publish() {
 // ----------------------------------------------------------------------------
 
 bool Worker::stalled() {
-  const std::uint64_t ended = (client_ ? client_->ended() : 0) + (server_ ? server_->ended() : 0);
+  // A server end is not stalled while its client is busy with connections that never reach it.
+  const std::uint64_t ended =
+      (client_ ? client_->ended() : link_.client_ended.load(std::memory_order_relaxed)) +
+      (server_ ? server_->ended() : 0);
   if (ended != ended_then_) {
     ended_then_ = ended;
     last_end_ = now_;
   }
-  const bool stopping = stop_.load(std::memory_order_relaxed);
-  const Nanoseconds patience =
-      stopping ? std::min(settings_.stall_limit, kPatienceWhenStopped) : settings_.stall_limit;
-  return now_ - last_end_ > patience;
+  if (stopped_ == 0 && stop_.load(std::memory_order_relaxed)) stopped_ = now_;
+  if (stopped_ != 0 && now_ - stopped_ > kPatienceWhenStopped) return true;
+  return now_ - last_end_ > settings_.stall_limit;
 }
 
 void Worker::abandon() {
   link_.abandoned.store(true, std::memory_order_relaxed);
   if (client_) client_->abandon();
   if (server_) server_->abandon();
+  ring_.cancel_all(0);
+  ring_.submit();
 }
 
 }  // namespace ringchurn

@@ -94,13 +94,15 @@ class Worker {
   Settings settings_;
   const bool batches_;    ///< waits for several completions at once
   unsigned backlog_ = 0;  ///< completions of the last turn
-  Ring ring_;
   Link& link_;
   const std::atomic<bool>& stop_;
+  // The ring comes last, so that it goes first: its operations point into the ends' buffers.
   std::unique_ptr<Recorder> client_recorder_, server_recorder_;
   std::unique_ptr<End> client_, server_;
+  Ring ring_;
   Nanoseconds now_ = 0;
   Nanoseconds last_end_ = 0;
+  Nanoseconds stopped_ = 0;  ///< when `stop` was first seen; 0: not yet
   std::uint64_t ended_then_ = 0;
 };
 

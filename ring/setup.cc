@@ -13,6 +13,8 @@
 namespace ringchurn {
 namespace {
 
+constexpr unsigned kLargestTable = 1U << 20;  // IORING_MAX_FIXED_FILES in io_uring/rsrc.c
+
 std::optional<int> read_io_uring_disabled() {
   std::ifstream file("/proc/sys/kernel/io_uring_disabled");
   int value = 0;
@@ -86,6 +88,13 @@ Error explain_setup_failure(int error_number, const SetupFacts& facts) {
 }
 
 Error explain_table_failure(int error_number, const SetupFacts& facts) {
+  if (facts.slots > kLargestTable) {
+    return {
+        kExitCannotRun,
+        fmt::format("a ring holds at most {} sockets, not {}: ask for a lower --concurrency, or "
+                    "spread it over more --threads",
+                    kLargestTable, facts.slots)};
+  }
   if (error_number == EMFILE) {
     return {kExitCannotRun,
             fmt::format("RLIMIT_NOFILE = {} is too small for a table of {} sockets on one ring: "

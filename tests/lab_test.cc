@@ -104,9 +104,16 @@ std::string connect_to(int family, const std::string& address) {
   socklen_t length = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
   const int listener = socket(family, SOCK_STREAM, 0);
   const int client = socket(family, SOCK_STREAM, 0);
-  const bool connected = bind(listener, generic, length) == 0 && listen(listener, 1) == 0 &&
-                         getsockname(listener, generic, &length) == 0 &&
-                         connect(client, generic, length) == 0;
+  // A listener on every address, as the program's: a routed prefix can be reached, not bound to.
+  sockaddr_storage any{};
+  any.ss_family = storage.ss_family;
+  auto* bound = reinterpret_cast<sockaddr*>(&any);
+  const bool listens = bind(listener, bound, length) == 0 && listen(listener, 1) == 0 &&
+                       getsockname(listener, bound, &length) == 0;
+  // The port stands at the same place in both families' addresses.
+  reinterpret_cast<sockaddr_in*>(&storage)->sin_port =
+      reinterpret_cast<sockaddr_in*>(&any)->sin_port;
+  const bool connected = listens && connect(client, generic, length) == 0;
   const int error = errno;
   close(client);
   close(listener);

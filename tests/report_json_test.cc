@@ -18,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ring/error.h"
+#include "tests/in_child.h"
 #include "tests/sample_results.h"
 
 namespace ringchurn {
@@ -67,12 +68,16 @@ TEST(ReportJson, FieldsStandInTheOrderOfTheSchema) {
 TEST(ReportJson, ACounterDeclaresANumberOrARange) {
   const json kernel = json::parse(run_json(sample_run()))["kernel"];
   EXPECT_EQ(kernel["OutRsts"],
-            json::parse(R"({"measured": 300000, "declared": 300000, "agrees": true})"));
-  EXPECT_EQ(kernel["TW"],
-            json::parse(R"({"measured": 700003, "declared": [700000, 700010], "agrees": true})"));
+            json::parse(
+                R"({"measured": 300000, "declared": 300000, "allowed_extra": 0, "agrees": true})"));
+  EXPECT_EQ(
+      kernel["TW"],
+      json::parse(
+          R"({"measured": 700003, "declared": [700000, 700010], "allowed_extra": 0, "agrees": true})"));
   EXPECT_EQ(kernel["TCPAbortOnData"]["agrees"], false);
-  EXPECT_EQ(kernel["TCPAbortOnClose"],
-            json::parse(R"({"measured": null, "declared": 90000, "agrees": false})"));
+  EXPECT_EQ(
+      kernel["TCPAbortOnClose"],
+      json::parse(R"({"measured": null, "declared": 90000, "allowed_extra": 0, "agrees": false})"));
 }
 
 TEST(ReportJson, WhatWasNotMeasuredIsNull) {
@@ -242,13 +247,25 @@ TEST_F(WriteResult, APathThatCannotBeWrittenIsToldBeforehand) {
   EXPECT_THAT(error_of(folder_ + "/a\nb/c").what(), HasSubstr("a?b"));
 }
 
+/// In a child process without root's rights: what require_writable() says of `path`.
+std::string refusal_as_ordinary_user(const std::string& path) {
+  constexpr unsigned kNobody = 65534;
+  return in_child([&path]() -> std::string {
+    const bool ordinary = ::geteuid() != 0 || (::setresgid(kNobody, kNobody, kNobody) == 0 &&
+                                               ::setresuid(kNobody, kNobody, kNobody) == 0);
+    if (!ordinary) return "root's rights stayed";
+    require_writable(path);
+    return "accepted";
+  });
+}
+
 TEST_F(WriteResult, APathWithoutPermissionIsToldBeforehand) {
-  if (::geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
   write_result(path_, "old\n");
-  fs::permissions(path_, fs::perms::owner_read);
-  EXPECT_THAT(error_of(path_).what(), HasSubstr("Permission denied; choose another file"));
-  fs::permissions(folder_, fs::perms::owner_read | fs::perms::owner_exec);
-  EXPECT_THAT(error_of(folder_ + "/new.json").what(),
+  fs::permissions(path_, fs::perms::owner_read | fs::perms::others_read);
+  EXPECT_THAT(refusal_as_ordinary_user(path_), HasSubstr("Permission denied; choose another file"));
+  fs::permissions(folder_, fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read |
+                               fs::perms::others_exec);
+  EXPECT_THAT(refusal_as_ordinary_user(folder_ + "/new.json"),
               HasSubstr("Permission denied; choose a folder"));
   fs::permissions(folder_, fs::perms::owner_all);
 }

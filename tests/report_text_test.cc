@@ -71,7 +71,10 @@ TEST(ReportText, RunTellsTheWholeAccount) {
   EXPECT_EQ(line_with(report, "TW "), " TW 700,003 700,000 to 700,010 yes");
   EXPECT_EQ(line_with(report, "TCPAbortOnClose"),
             " TCPAbortOnClose - 90,000 unknown: this kernel has none");
-  EXPECT_EQ(line_with(report, "CPU  "), " CPU 52.31 us client 24.10 + server 27.02 + workers 1.19");
+  EXPECT_EQ(line_with(report, "CPU  "), " CPU 52.31 us both ends");
+  EXPECT_EQ(line_with(report, "the clients'"), " client 24.10 us the clients' threads");
+  EXPECT_EQ(line_with(report, "the servers'"), " server 27.02 us the servers' threads");
+  EXPECT_EQ(line_with(report, "other "), " other 1.19 us io-wq workers, the main thread");
 }
 
 TEST(ReportText, UnexpectedErrorsStandApartFromExpectedOnes) {
@@ -171,7 +174,7 @@ TEST(ReportText, CompareTellsArmsControlAndSentence) {
   EXPECT_EQ(line_with(report, "353,104"),
             " rst-client 353,104 26.11 0.842 [0.836, 0.848] -4.91 [-5.10, -4.72]");
   EXPECT_EQ(line_with(report, "A/A control  "), " A/A control 1.001 [0.997, 1.005]");
-  EXPECT_THAT(report, HasSubstr("248 blocks, slices of 20.0 ms, 19.8 s measured."));
+  EXPECT_THAT(report, HasSubstr("248 blocks, slices of 20.0 ms, 19.8 s measured;"));
   EXPECT_THAT(report, EndsWith("Every verdict holds.\n"
                                "rst-client costs 15.8% (±0.6) less CPU per connection than "
                                "graceful: 26.1 us\nagainst 31.0 us\n"));
@@ -194,7 +197,7 @@ TEST(ReportText, CompareHasASentenceForEachArm) {
 }
 
 ArmResult arm(const char* name, double us, std::optional<Estimate> ratio) {
-  return {name, 1000, us, ratio, {}};
+  return {name, 1000, us, ratio, {}, 31.04};
 }
 
 TEST(ComparisonSentence, SaysLessOrMoreWithHalfTheIntervalsWidth) {

@@ -32,12 +32,15 @@ std::string refusal(const std::string& text, const std::map<std::string, std::st
 }
 
 TEST(ScenarioFile, EveryBuiltinCompilesAndDeclaresEveryTeardownCounter) {
-  const std::vector<std::string> counters = {
-      "ActiveOpens", "PassiveOpens", "AttemptFails",   "EstabResets",
-      "OutRsts",     "TW",           "TCPAbortOnData", "TCPAbortOnClose"};
+  const std::vector<std::string> counters = {"ActiveOpens",    "PassiveOpens",   "AttemptFails",
+                                             "EstabResets",    "OutRsts",        "TW",
+                                             "TCPAbortOnData", "TCPAbortOnClose"};
   ASSERT_FALSE(builtin_scenarios().empty());
   for (const ScenarioFile& file : builtin_scenarios()) {
     const Scenario scenario = compile(file);
+    // `ringchurn scenarios` shows the first sentence on one line of 80 columns.
+    EXPECT_LE(scenario.about.find(". "), 58U) << scenario.name;
+    EXPECT_LE(scenario.name.size(), 20U);
     for (const std::string& counter : counters) {
       EXPECT_TRUE(scenario.kernel.contains(counter)) << scenario.name << " " << counter;
     }
@@ -59,7 +62,8 @@ TEST(ScenarioFile, BuiltinsCompileWithNothingExchanged) {
 }
 
 TEST(ScenarioFile, ASocketIsPutInFrontAndACleanUpBehind) {
-  const Scenario scenario = compile_text(text_of("\"connect\", \"close\"", "\"accept\", \"close\""));
+  const Scenario scenario =
+      compile_text(text_of("\"connect\", \"close\"", "\"accept\", \"close\""));
   ASSERT_EQ(scenario.client.steps.size(), 4U);
   EXPECT_EQ(scenario.client.steps[0].op, Op::socket);
   EXPECT_EQ(scenario.client.length(), 3U);
@@ -67,8 +71,9 @@ TEST(ScenarioFile, ASocketIsPutInFrontAndACleanUpBehind) {
 }
 
 TEST(ScenarioFile, StepsBeforeAcceptBelongToTheListener) {
-  const Scenario scenario = compile_text(text_of(
-      "\"connect\", \"recv -> ECONNRESET\", \"close\"", "\"linger 0\", \"pause 2ms\", \"accept\", \"close\""));
+  const Scenario scenario =
+      compile_text(text_of("\"connect\", \"recv -> ECONNRESET\", \"close\"",
+                           "\"linger 0\", \"pause 2ms\", \"accept\", \"close\""));
   ASSERT_EQ(scenario.server.listener_options.size(), 1U);
   EXPECT_EQ(scenario.server.listener_options[0].name, SO_LINGER);
   ASSERT_TRUE(scenario.server.accept_pause);
@@ -92,8 +97,9 @@ TEST(ScenarioFile, ParametersAreFilledInAndCanBeSet) {
 }
 
 TEST(ScenarioFile, CountersMayBeExactOrARange) {
-  const Scenario scenario = compile_text(text_of("\"connect\", \"close\"", "\"accept\", \"close\"") +
-                                         "[kernel]\nTW = [1, 2]\nOutRsts = 0\n");
+  const Scenario scenario =
+      compile_text(text_of("\"connect\", \"close\"", "\"accept\", \"close\"") +
+                   "[kernel]\nTW = [1, 2]\nOutRsts = 0\n");
   EXPECT_EQ(scenario.kernel.at("TW").min, 1U);
   EXPECT_EQ(scenario.kernel.at("TW").max, 2U);
   EXPECT_EQ(scenario.kernel.at("OutRsts").max, 0U);
@@ -114,14 +120,16 @@ const std::string kServer = "\"accept\", \"close\"";
 INSTANTIATE_TEST_SUITE_P(
     ScenarioFile, RefusedFile,
     testing::Values(
-        Refused{"Toml", "about = \"x\n", "my.toml:1: Error while parsing string: unescaped control "
-                                         "characters other than TAB (U+0009) are explicitly prohibited"},
+        Refused{"Toml", "about = \"x\n",
+                "my.toml:1: Error while parsing string: unescaped control "
+                "characters other than TAB (U+0009) are explicitly prohibited"},
         Refused{"UnknownKey", text_of("\"connect\", \"close\"", kServer, "[param]\nx = 1\n"),
                 "my.toml:2: unknown key 'param' in the file, did you mean 'params'?"},
         Refused{"StepTypo", text_of("\"connect\", \"recvv 5\", \"close\"", kServer),
                 "my.toml:3: client step 2 \"recvv 5\": unknown step 'recvv', did you mean 'recv'?"},
         Refused{"OutcomeTypo", text_of("\"connect\", \"recv -> ECONRESET\", \"close\"", kServer),
-                "my.toml:3: client step 2 \"recv -> ECONRESET\": unknown outcome 'ECONRESET': write ok, "
+                "my.toml:3: client step 2 \"recv -> ECONRESET\": unknown outcome 'ECONRESET': "
+                "write ok, "
                 "EOF, timeout or an errno's name"},
         Refused{"BytesMissing", text_of("\"connect\", \"send\", \"close\"", kServer),
                 "my.toml:3: client step 2 \"send\": write 'send BYTES'"},
@@ -129,7 +137,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "my.toml:3: client step 2 \"send -1\": '-1' is not a number of bytes from 0 to "
                 "1073741824"},
         Refused{"TimeWithoutUnit", text_of("\"connect\", \"pause 5\", \"close\"", kServer),
-                "my.toml:3: client step 2 \"pause 5\": '5' is not a time: write a whole number with us, "
+                "my.toml:3: client step 2 \"pause 5\": '5' is not a time: write a whole number "
+                "with us, "
                 "ms or s, as in 200ms"},
         Refused{"RecvBeforeConnect", text_of("\"recv 1\", \"connect\", \"close\"", kServer),
                 "my.toml:3: client step 1 \"recv 1\": it can never happen before 'connect'"},
@@ -140,17 +149,20 @@ INSTANTIATE_TEST_SUITE_P(
                 "my.toml:5: server step 1 \"send 1\": it can never happen before 'accept'"},
         Refused{"AfterClose", text_of("\"connect\", \"close\", \"send 1\"", kServer),
                 "my.toml:3: client step 3 \"send 1\": it can never happen after 'close'"},
-        Refused{"NeverCloses", text_of("\"connect\", \"recv-eof\"", kServer),
-                "my.toml:3: client step 2 \"recv-eof\": the script leaves its socket open: end it with "
-                "'close' or 'disconnect'"},
-        Refused{"TooFewBytes",
-                text_of("\"connect\", \"recv 5\", \"close\"", "\"accept\", \"send 3\", \"close\""),
-                "my.toml:3: client step 2 \"recv 5\": it can never succeed: only 3 bytes come from the "
-                "server by then"},
-        Refused{"Deadlock",
-                text_of("\"connect\", \"recv-eof\", \"close\"", "\"accept\", \"recv-eof\", \"close\""),
-                "my.toml:3: client step 2 \"recv-eof\": it can never happen: it waits for the server, "
-                "which waits at step 2 \"recv-eof\""},
+        Refused{
+            "NeverCloses", text_of("\"connect\", \"recv-eof\"", kServer),
+            "my.toml:3: client step 2 \"recv-eof\": the script leaves its socket open: end it with "
+            "'close' or 'disconnect'"},
+        Refused{
+            "TooFewBytes",
+            text_of("\"connect\", \"recv 5\", \"close\"", "\"accept\", \"send 3\", \"close\""),
+            "my.toml:3: client step 2 \"recv 5\": it can never succeed: only 3 bytes come from the "
+            "server by then"},
+        Refused{
+            "Deadlock",
+            text_of("\"connect\", \"recv-eof\", \"close\"", "\"accept\", \"recv-eof\", \"close\""),
+            "my.toml:3: client step 2 \"recv-eof\": it can never happen: it waits for the server, "
+            "which waits at step 2 \"recv-eof\""},
         Refused{"SendAfterShutdown",
                 text_of("\"connect\", \"shutdown wr\", \"send 1\", \"close\"", kServer),
                 "my.toml:3: client step 3 \"send 1\": it can never succeed after 'shutdown wr'"},
@@ -159,14 +171,15 @@ INSTANTIATE_TEST_SUITE_P(
                 "[server]"},
         Refused{"UnknownParam", text_of("\"connect\", \"send {n}\", \"close\"", kServer),
                 "my.toml:3: \"send {n}\": no parameter 'n' in [params]"},
-        Refused{"OptionTypo", text_of("\"connect\", \"option TCP_NODELY 1\", \"close\"", kServer),
-                "my.toml:3: client step 2 \"option TCP_NODELY 1\": unknown socket option 'TCP_NODELY', "
-                "did you mean 'TCP_NODELAY'?"},
+        Refused{
+            "OptionTypo", text_of("\"connect\", \"option TCP_NODELY 1\", \"close\"", kServer),
+            "my.toml:3: client step 2 \"option TCP_NODELY 1\": unknown socket option 'TCP_NODELY', "
+            "did you mean 'TCP_NODELAY'?"},
         Refused{"CounterNegative",
                 text_of("\"connect\", \"close\"", kServer) + "[kernel]\nTW = -1\n",
                 "my.toml:7: counter 'TW' must be a whole number, 0 or more"},
-        Refused{"NoAbout", "[client]\nsteps = [\"connect\", \"close\"]\n[server]\nsteps = [" + kServer +
-                               "]\n",
+        Refused{"NoAbout",
+                "[client]\nsteps = [\"connect\", \"close\"]\n[server]\nsteps = [" + kServer + "]\n",
                 "my.toml: needs about = \"...\": what happens and why, in a sentence"},
         Refused{"Empty", "", "my.toml: [client]: a script needs steps"}),
     [](const auto& param_info) { return param_info.param.name; });
@@ -184,7 +197,8 @@ TEST(ScenarioFile, ASettingThatMakesAStepImpossibleIsRefused) {
       compile(file, {{"request", "0"}});
       FAIL() << "accepted";
     } catch (const Error& error) {
-      EXPECT_NE(std::string(error.what()).find("1 or more, not '0'"), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find("1 or more, not '0'"), std::string::npos)
+          << error.what();
     }
   }
 }

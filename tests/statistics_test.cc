@@ -11,8 +11,8 @@
 #include <optional>
 #include <vector>
 
-#include "workloads/random.h"
 #include "bench/schedule.h"
+#include "workloads/random.h"
 
 namespace ringchurn {
 namespace {

@@ -1,7 +1,5 @@
 // The state machine: see connection.h. An outcome that the step expects leads to the next step, any
 // other to the close that clears up; the script is never skipped, retried or reordered.
-#include <poll.h>
-
 #include <cerrno>
 
 #include "workloads/connection.h"
@@ -19,12 +17,6 @@ bool goes_on(Connection& connection, const Step& step, std::uint32_t moved) {
   if (step.op == Op::recv_eof) return true;
   connection.remaining -= moved;
   return connection.remaining > 0;
-}
-
-/// io_uring's poll ends at the peer's FIN whatever was asked for (IO_POLL_UNMASK holds EPOLLRDHUP),
-/// so a wait for something else has to look at what came.
-bool waits_on(const Step& step, std::int32_t result) {
-  return step.op == Op::wait && result > 0 && (result & (step.detail | POLLERR | POLLHUP)) == 0;
 }
 
 Outcome outcome_of(const Step& step, std::int32_t result) {
@@ -80,7 +72,6 @@ Transition advance(Connection& connection, const Script& script, std::int32_t re
     transition.moved = static_cast<std::uint32_t>(result);
     if (goes_on(connection, step, transition.moved)) return transition;
   }
-  if (waits_on(step, result)) return transition;
   const Outcome outcome = outcome_of(step, result);
   note_socket(connection, step, outcome);
   if (connection.stage == Stage::cleaning) {

@@ -14,7 +14,7 @@
 namespace ringchurn {
 namespace {
 
-enum Kind : unsigned { kStep, kLimit, kAccept, kAcceptPause };
+enum Kind : unsigned { kStep, kLimit, kAccept, kAcceptPause, kRelease };
 
 constexpr std::uint32_t kGenerationMask = (1U << 28) - 1;
 constexpr std::size_t kBufferBytes = 64 * 1024;
@@ -82,7 +82,7 @@ void End::start(std::uint16_t scenario, Nanoseconds now) {
   slot.started = now;
   ++open_;
   observer_.opened(scenario);
-  resting_.push(index);
+  rest(index, now);
 }
 
 void End::accept() {
@@ -143,8 +143,17 @@ void End::queue(std::uint32_t index) {
   (takes(op) ? takes_ : gives_).push_back(index);
 }
 
-void End::wake_resting(unsigned limit) {
-  for (; limit > 0 && !resting_.empty(); --limit) queue(resting_.pop());
+void End::rest(std::uint32_t index, Nanoseconds now) {
+  slots_[index].resting_since = now;
+  resting_.push(index);
+}
+
+void End::wake_resting(unsigned limit, Nanoseconds now) {
+  for (; limit > 0 && !resting_.empty(); --limit) {
+    const std::uint32_t index = resting_.pop();
+    slots_[index].started += now - slots_[index].resting_since;
+    queue(index);
+  }
 }
 
 void End::issue(std::vector<std::uint32_t>& due, Nanoseconds now) {
@@ -209,19 +218,23 @@ void End::complete(const Completion& completion, Nanoseconds now) {
     case kAcceptPause:
       if (completion.result == -ETIME) arm(index, false);
       return;
+    case kRelease:
+      --releasing_;
+      return;
     default:
       break;
   }
   Slot& slot = slots_[index];
   const bool current =
       generation_of(completion.token) == (slot.connection.generation & kGenerationMask);
-  if (current) --slot.connection.in_flight;
-  // A limit may come in when its receive has long ended the connection; it holds no socket.
-  if (kind_of(completion.token) == kLimit) return;
+  // A limit may come in when its receive has ended the connection, and on the server even when the
+  // kernel has given the slot to another.
   if (!current) {
-    ++stale_;
+    if (kind_of(completion.token) != kLimit) ++stale_;
     return;
   }
+  --slot.connection.in_flight;
+  if (kind_of(completion.token) == kLimit) return limit_ended(index);
   step_done(index, completion.result, now);
 }
 
@@ -233,7 +246,7 @@ void End::step_done(std::uint32_t index, std::int32_t result, Nanoseconds now) {
   if (transition.next == Transition::Next::again) {
     queue(index);
   } else if (transition.next == Transition::Next::step) {
-    rests(slot) ? resting_.push(index) : queue(index);
+    rests(slot) ? rest(index, now) : queue(index);
   } else {
     end(index, transition.next, now);
   }
@@ -272,7 +285,23 @@ void End::end(std::uint32_t index, Transition::Next how, Nanoseconds now) {
   } else {
     observer_.given_up(slot.connection.scenario);
   }
-  if (settings_.side == Side::client) free_.push_back(index);
+  // A slot outlives every operation in flight on it.
+  if (settings_.side == Side::client && slot.connection.in_flight == 0) free_.push_back(index);
+}
+
+void End::limit_ended(std::uint32_t index) {
+  const Connection& connection = slots_[index].connection;
+  const bool was_last = connection.stage == Stage::idle && connection.in_flight == 0;
+  if (settings_.side == Side::client && was_last) free_.push_back(index);
+}
+
+void End::release_sockets() {
+  for (std::uint32_t index : free_) {
+    if (!slots_[index].connection.has_socket) continue;
+    slots_[index].connection.has_socket = false;
+    ring_.close(settings_.first_slot + index, token(kRelease, 0, index));
+    ++releasing_;
+  }
 }
 
 void End::abandon() {

@@ -29,9 +29,10 @@ class Observer {
   virtual ~Observer() = default;
   /// Client: a script begins. Server: a connection was accepted.
   virtual void opened(unsigned scenario) = 0;
-  /// Client only: connect ended `ok`, `time` after the script began.
+  /// Client only: connect ended `ok`, `time` after the first step was issued. No time includes
+  /// rests.
   virtual void connected(unsigned scenario, Nanoseconds time) = 0;
-  /// Client only: the first byte came, `time` after the script began.
+  /// Client only: the first byte came, `time` after the first step was issued.
   virtual void first_byte(unsigned scenario, Nanoseconds time) = 0;
   /// A step of the script ended otherwise than `ok`, or `ok` where that was not expected.
   virtual void error(unsigned scenario, unsigned step, Outcome outcome, bool expected) = 0;
@@ -72,7 +73,7 @@ class End {
   /// connection rests twice: before its socket, and when it is connected and has not said a word.
   /// From there it plays to its end without waiting behind others, so that with many in flight most
   /// are open and idle, and neither an exchange nor a teardown measures our own queue.
-  void wake_resting(unsigned limit);
+  void wake_resting(unsigned limit, Nanoseconds now);
   bool has_resting() const { return !resting_.empty(); }
 
   /// Hands every step that is due to the ring. First those that bring the peer something (connect,
@@ -80,6 +81,11 @@ class End {
   /// there.
   void issue_gives(Nanoseconds now) { issue(gives_, now); }
   void issue_takes(Nanoseconds now) { issue(takes_, now); }
+
+  /// Client: closes the sockets that `disconnect` has left in idle slots. They are gone when
+  /// releasing() is false again.
+  void release_sockets();
+  bool releasing() const { return releasing_ > 0; }
 
   /// Reports every connection that is still playing as left open.
   void abandon();
@@ -101,7 +107,8 @@ class End {
     bool established = false;      ///< connect or accept ended `ok`
     bool heard = false;            ///< the first byte came
     std::uint16_t first_step = 0;  ///< where this life began: 1 with a socket that is there already
-    Nanoseconds started = 0;
+    Nanoseconds started = 0;       ///< moved on by every rest, so that no time includes one
+    Nanoseconds resting_since = 0;
     Nanoseconds teardown = 0;
   };
   static_assert(sizeof(Slot) <= 64);
@@ -115,6 +122,8 @@ class End {
   const Script& script(const Slot& slot) const;
   Ring::Token token(unsigned kind, std::uint32_t generation, std::uint32_t index) const;
   void queue(std::uint32_t index);
+  void rest(std::uint32_t index, Nanoseconds now);
+  void limit_ended(std::uint32_t index);
   bool rests(const Slot& slot) const;
   void issue(std::vector<std::uint32_t>& due, Nanoseconds now);
   void issue(std::uint32_t index, Nanoseconds now);
@@ -137,7 +146,7 @@ class End {
   std::vector<Acceptor> acceptors_;
   std::vector<std::byte> out_, in_;  ///< what is sent; where all that is received goes
   std::uint64_t destination_ = 0;
-  unsigned open_ = 0;
+  unsigned open_ = 0, releasing_ = 0;
   std::uint64_t ended_ = 0, established_ = 0, unestablished_ = 0, stale_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include "workloads/rehearsal.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -110,8 +111,7 @@ bool can_end(const Player& player, const Player& peer) {
     case Op::recv_eof:
       return ended || step.limited;
     case Op::wait:
-      if (step.detail & 1) return waiting > 0 || ended;  // POLLIN
-      return (step.detail & 4) != 0 || peer.gone;        // POLLOUT; else POLLHUP
+      return step.detail == POLLOUT || waiting > 0 || ended;
     default:
       return true;
   }

@@ -183,9 +183,8 @@ bool moves_nothing(const Step& step) {
 }
 
 bool takes_down(const Step& step) {
-  const bool hangs_up = step.op == Op::wait && (step.detail & 5) == 0;
   return step.op == Op::shutdown || step.op == Op::disconnect || step.op == Op::close ||
-         step.op == Op::recv_eof || hangs_up || step.expect.allows_error();
+         step.op == Op::recv_eof || step.expect.allows_error();
 }
 
 /// Index of the first step that takes the connection down; socket options right before it belong to
@@ -204,6 +203,14 @@ Step close_step(Op op, const char* text) {
   return step;
 }
 
+void add_pause(Script& script, const __kernel_timespec& time) {
+  __kernel_timespec sum = script.accept_pause.value_or(__kernel_timespec{});
+  sum.tv_nsec += time.tv_nsec;
+  sum.tv_sec += time.tv_sec + sum.tv_nsec / 1'000'000'000;
+  sum.tv_nsec %= 1'000'000'000;
+  script.accept_pause = sum;
+}
+
 Script compile_script(Side side, const std::vector<Step>& written) {
   Script script;
   if (written.empty()) return script;
@@ -213,12 +220,11 @@ Script compile_script(Side side, const std::vector<Step>& written) {
   for (auto step = written.begin(); step != written.end(); ++step) {
     if (side == Side::server && step < opening) {
       if (step->op == Op::option) script.listener_options.push_back(step->option);
-      if (step->op == Op::pause) script.accept_pause = step->time;
+      if (step->op == Op::pause) add_pause(script, step->time);
     } else if (!moves_nothing(*step)) {
       script.steps.push_back(*step);
     }
   }
-  script.keeps_socket = script.steps.back().op == Op::disconnect;
   script.teardown = teardown_index(script.steps);
   script.steps.push_back(close_step(Op::close, "clean up"));
   return script;

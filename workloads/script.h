@@ -81,16 +81,15 @@ struct Step {
   Expectation expect;
 };
 
-/// One end's compiled script. The last entry of `steps` is not part of the script: it is the close
-/// that clears up after an unexpected outcome.
+/// One end's compiled script. A client's may end with `disconnect`, which leaves its socket to the
+/// next connection. The last entry of `steps` is not part of the script: it is the close that
+/// clears up after an unexpected outcome.
 struct Script {
   std::vector<Step> steps;
   std::vector<SocketOption>
       listener_options;  ///< server: steps before accept; accepted sockets inherit them
   std::optional<__kernel_timespec> accept_pause;  ///< server: `pause` before accept
   unsigned teardown = 0;  ///< index of the first step that takes the connection down
-  bool keeps_socket =
-      false;  ///< client: ends with `disconnect`; the next connection reuses the socket
 
   unsigned length() const { return steps.empty() ? 0 : static_cast<unsigned>(steps.size() - 1); }
   unsigned clean_up() const { return length(); }

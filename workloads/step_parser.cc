@@ -120,9 +120,13 @@ void read_shutdown(Step& step, const Words& words) {
 }
 
 void read_linger(Step& step, const Words& words) {
-  want(words, 1, 1, "linger SECONDS");
-  linger value{1, static_cast<int>(parse_number(words[1], "a number of seconds", 3600))};
-  step.option = {SOL_SOCKET, SO_LINGER, bytes_of(value)};
+  want(words, 1, 1, "linger 0");
+  // close(2) with a positive linger sleeps in the kernel, on the ring's thread, and every other
+  // connection with it.
+  if (words[1] != "0") {
+    refuse("only 'linger 0' (RST at close) can be played: a longer one would hold up the ring");
+  }
+  step.option = {SOL_SOCKET, SO_LINGER, bytes_of(linger{1, 0})};
 }
 
 struct NamedOption {
@@ -154,18 +158,14 @@ void read_option(Step& step, const Words& words) {
 }
 
 void read_wait(Step& step, const Words& words) {
-  want(words, 1, 1, "wait readable|writable|hangup");
+  want(words, 1, 1, "wait readable|writable");
   if (words[1] == "readable") {
     step.detail = POLLIN;
   } else if (words[1] == "writable") {
     step.detail = POLLOUT;
-  } else if (words[1] == "hangup") {
-    step.detail = POLLHUP;
   } else {
-    refuse(
-        fmt::format("'{}' cannot be waited for: write 'wait readable', 'wait writable' or 'wait "
-                    "hangup'",
-                    words[1]));
+    refuse(fmt::format("'{}' cannot be waited for: write 'wait readable' or 'wait writable'",
+                       words[1]));
   }
 }
 
