@@ -91,8 +91,7 @@ LoadFacts facts_of(std::vector<WorkerReport> workers) {
   return facts;
 }
 
-// -- scenarios
-// ----------------------------------------------------------------------------------------
+// -- scenarios -----------------------------------------------------------------------------------
 
 TEST(Account, SaysWhatWasPlayed) {
   const RunResult result = account(two_scenarios(), facts_of({}));
@@ -165,8 +164,7 @@ TEST(Account, DeclaredBytesGoByWhatTheReceiverFinished) {
   EXPECT_EQ(lossy.server_to_client.declared, 8U * 4);  // all that is sent
 }
 
-// -- errors
-// -------------------------------------------------------------------------------------------
+// -- errors --------------------------------------------------------------------------------------
 
 TEST(Account, ErrorsNameTheirStepAsItIsWritten) {
   WorkerReport one = worker(5);
@@ -192,8 +190,7 @@ TEST(Account, ErrorsNameTheirStepAsItIsWritten) {
                                 "server 2 \"recv 6\" recv ECONNRESET reset unexpected 4"));
 }
 
-// -- kernel counters
-// ------------------------------------------------------------------------------------
+// -- kernel counters -----------------------------------------------------------------------------
 
 std::optional<CounterRow> row(const RunResult& result, const std::string& name) {
   for (const CounterRow& row : result.kernel) {
@@ -274,8 +271,7 @@ TEST(Account, OnlyDelayedAcksOfAPairExcuseResetsThatNobodySent) {
   EXPECT_FALSE(row(account(one_scenario(), facts), "OutRsts")->agrees());
 }
 
-// -- cost
-// -----------------------------------------------------------------------------------------------
+// -- cost ----------------------------------------------------------------------------------------
 
 /// 1,000 connections in 2 s on two groups of threads, 50 us of CPU each.
 LoadFacts costly() {

@@ -44,8 +44,7 @@ std::vector<std::string> story_of(const char* name,
   return words(compile(find_scenario(name), set).story);
 }
 
-// -- stories
-// ------------------------------------------------------------------------------------------
+// -- stories -------------------------------------------------------------------------------------
 
 TEST(Rehearsal, TellsGracefulInTimeOrder) {
   // connect, send; accept, recv, send; recv, close; recv-eof, close
@@ -61,6 +60,15 @@ TEST(Rehearsal, AServerThatClosesFirstIsFollowedByTheClient) {
 TEST(Rehearsal, AHalfCloseLetsTheServerAnswerAfterTheFin) {
   EXPECT_THAT(story_of("half-close"),
               ElementsAre("c1", "c2", "c3", "s1", "s2", "s3", "s4", "s5", "c4", "c5", "c6"));
+}
+
+TEST(Rehearsal, ATimeLimitIsTheLastResort) {
+  // The server's: accept, recv, send, shutdown wr, recv-eof {drain_timeout}, close.
+  EXPECT_THAT(story_of("lingering-close"),
+              ElementsAre("c1", "c2", "s1", "s2", "s3", "s4", "c3", "c4", "c5", "s5", "s6"));
+  EXPECT_THAT(words(rehearse(steps({"connect", "recv-eof 1ms -> timeout", "close"}),
+                             steps({"accept", "recv-eof", "close"}))),
+              ElementsAre("c1", "s1", "c2", "c3", "s2", "s3"));
 }
 
 TEST(Rehearsal, StepsBeforeAcceptWaitForNobody) {
@@ -161,8 +169,7 @@ TEST(Rehearsal, EveryStepOfABuiltinComesOnce) {
   }
 }
 
-// -- what may happen
-// ----------------------------------------------------------------------------------
+// -- what may happen -----------------------------------------------------------------------------
 
 const std::vector<const char*> kPassive = {"accept", "recv-eof", "close"};
 
@@ -188,8 +195,7 @@ TEST(Rehearsal, AcceptsWhateverTheKernelMayAnswer) {
   }
 }
 
-// -- what can never happen
-// ------------------------------------------------------------------------------
+// -- what can never happen -----------------------------------------------------------------------
 
 struct Impossible {
   const char* name;

@@ -142,8 +142,19 @@ TEST(RingSetup, ATooSmallLimitNamesWhatWasAskedForAndTheWaysOut) {
   EXPECT_THAT(line, HasSubstr("--threads"));
 }
 
-// -- the facts of this process
-// ------------------------------------------------------------------------
+TEST(RingSetup, ATableThatNoLimitWouldAllowDoesNotBlameTheLimit) {
+  SetupFacts facts = usual();
+  facts.slots = (1U << 20) + 1;
+  const Error error = explain_table_failure(EMFILE, facts);
+  EXPECT_EQ(error.exit_code, kExitCannotRun);
+  EXPECT_THAT(error.what(), HasSubstr("at most 1048576 sockets, not 1048577"));
+  EXPECT_THAT(error.what(), HasSubstr("--threads"));
+  EXPECT_THAT(error.what(), Not(HasSubstr("ulimit")));
+  facts.slots = 1U << 20;
+  EXPECT_THAT(explain_table_failure(EMFILE, facts).what(), HasSubstr("'ulimit -n 1048576'"));
+}
+
+// -- the facts of this process -------------------------------------------------------------------
 
 TEST(RingSetup, FactsAreThoseOfThisProcess) {
   const SetupFacts facts = setup_facts(123);

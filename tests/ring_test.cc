@@ -156,8 +156,7 @@ class RingTest : public testing::Test {
   std::optional<Ring> ring_;  // gone before the buffers that operations in flight refer to
 };
 
-// -- submitting and reaping
-// -------------------------------------------------------------------------
+// -- submitting and reaping ----------------------------------------------------------------------
 
 TEST_F(RingTest, ANopComesBackWithItsWholeToken) {
   for (const Ring::Token token : {Ring::Token{0}, Ring::Token{1} << 63, ~Ring::Token{0}}) {
@@ -235,8 +234,8 @@ TEST_F(RingTest, WhileReapingOperationsMayBePrepared) {
   tiny.nop(99);
   EXPECT_EQ(tiny.reap(8, [&tiny](const Completion& completion) { tiny.nop(completion.token); }),
             8U);
-  EXPECT_THAT(tokens(completions(tiny, 9)), UnorderedElementsAre(99, 0, 1, 2, 3, 4, 5, 6, 7));
   EXPECT_FALSE(tiny.overflowed());
+  EXPECT_THAT(tokens(completions(tiny, 9)), UnorderedElementsAre(99, 0, 1, 2, 3, 4, 5, 6, 7));
 }
 
 TEST_F(RingTest, EveryCallIsCounted) {
@@ -278,8 +277,7 @@ TEST_F(RingTest, ASignalEndsTheWait) {
   EXPECT_EQ(ring().reap(1, [](const Completion&) {}), 0U);
 }
 
-// -- timers and cancelling
-// --------------------------------------------------------------------------
+// -- timers and cancelling -----------------------------------------------------------------------
 
 TEST_F(RingTest, APauseEndsWithEtime) {
   const auto began = std::chrono::steady_clock::now();
@@ -345,8 +343,7 @@ TEST_F(RingTest, CancelAllEndsEverythingInFlight) {
   }
 }
 
-// -- sockets
-// ------------------------------------------------------------------------------------------
+// -- sockets -------------------------------------------------------------------------------------
 
 TEST_F(RingTest, BytesGoBothWaysUntilTheFin) {
   const Ring::Slot server = connect_and_accept(0);
@@ -484,8 +481,7 @@ TEST_F(RingTest, ACloseSendsNothingWhileAnOperationIsInFlight) {
   EXPECT_EQ(receive(server), 0) << "and now it came";
 }
 
-// -- accepting
-// ----------------------------------------------------------------------------------------
+// -- accepting -----------------------------------------------------------------------------------
 
 TEST_F(RingTest, AMultishotAcceptGoesOn) {
   ring().accept(listener_.fd(), true, 9);
@@ -546,8 +542,7 @@ TEST_F(RingTest, ASlotThatCloseEmptiedIsUsedAgain) {
   }
 }
 
-// -- limits of the machine
-// ----------------------------------------------------------------------------
+// -- limits of the machine -----------------------------------------------------------------------
 
 std::string table_under_limit(rlim_t descriptors, unsigned slots) {
   const rlimit limit{descriptors, descriptors};

@@ -81,12 +81,6 @@ class Trial {
     worker_.play(mix, load);
   }
 
-  /// One connection of scenario number `scenario`.
-  void play_one(std::uint16_t scenario) {
-    Mix mix({scenario}, {1}, 1);
-    worker_.play(mix, {1, 0});
-  }
-
   const Worker& worker() const { return worker_; }
   Link& link() { return link_; }
   std::atomic<bool>& stop() { return stop_; }

@@ -32,6 +32,8 @@ struct Judged {
 Judged sound() {
   Judged sound;
   sound.run.context.lab = "private";
+  sound.run.context.elapsed_s = 1;
+  sound.run.context.cpus = 2;
   ScenarioResult graceful;
   graceful.name = "graceful";
   graceful.established = 990;
@@ -51,6 +53,7 @@ Judged sound() {
   sound.run.cost.cpu_us_per_connection = 50;
   sound.run.cost.ksoftirqd_us = 1;  // 2%: tolerable
   sound.facts.workers.resize(2);
+  sound.facts.steal_ns = 20'000'000;  // 1% of both CPUs: tolerable
   sound.facts.kernel =
       counters("TCPTimeWaitOverflow ListenOverflows ListenDrops RetransSegs", "0 0 0 0");
   return sound;
@@ -183,6 +186,26 @@ std::vector<Fault> faults_of_the_machine() {
       {"SegmentsAreSentTwice", [](Judged& j) { j.facts.kernel = counters("RetransSegs", "2"); },
        "no retransmissions", kAdvises, "RetransSegs moved by 2",
        "OutSegs leaves retransmissions out"},
+      {"AcksAreOvertaken",
+       [](Judged& j) {
+         j.run.kernel[0].measured = 12;
+         j.run.kernel[0].allowed_extra = 3;
+       },
+       "kernel agrees", kAdvises, "OutRsts moved by 2 more than declared, DelayedACKs by 3",
+       "--layout single"},
+      {"MoreAcksThanCanHaveBeenOvertaken",
+       [](Judged& j) {
+         j.run.kernel[0].measured = 14;
+         j.run.kernel[0].allowed_extra = 3;
+       },
+       "kernel agrees", kFails, "OutRsts moved by 14, declared 10", "[kernel] is wrong"},
+      {"TheHypervisorTakesTheCpu",
+       [](Judged& j) {
+         j.run.context.elapsed_s = 10;
+         j.run.context.cpus = 2;
+         j.facts.steal_ns = 220'000'000;
+       },
+       "CPU is ours", kAdvises, "1.1%", "neighbours"},
       {"KsoftirqdDoesTheWork", [](Judged& j) { j.run.cost.ksoftirqd_us = 1.05; },
        "CPU bill is whole", kAdvises, "2.1%", "understated"},
       {"SoftirqsAreOnNobodysBill", [](Judged& j) { j.facts.irq_time_accounting = true; },
@@ -219,8 +242,7 @@ INSTANTIATE_TEST_SUITE_P(Account, FaultyResult, testing::ValuesIn(faults_of_the_
 INSTANTIATE_TEST_SUITE_P(Machine, FaultyResult, testing::ValuesIn(faults_of_the_machine()),
                          kNameOfFault);
 
-// -- what is no fault
-// -------------------------------------------------------------------------------------
+// -- what is no fault ----------------------------------------------------------------------------
 
 void expect_trusted(const Judged& judged) {
   for (const Verdict& verdict : judge(judged.run, judged.facts)) {
@@ -249,6 +271,36 @@ TEST(Verdicts, ACountersRangeIncludesItsEnds) {
   }
 }
 
+// What unfinished connections leave behind is in no scenario: the errors fail the run, not the
+// kernel.
+TEST(Verdicts, ADisagreementOfTheKernelAdvisesWhereConnectionsDidNotFinish) {
+  for (const bool at_client : {true, false}) {
+    Judged judged = sound();
+    ScenarioResult& aborted = judged.run.scenarios[1];
+    (at_client ? aborted.client : aborted.server) = {10, 9, 1, 0};
+    judged.run.kernel[0].measured = 9;
+    for (const Verdict& verdict : judge(judged.run, judged.facts)) {
+      EXPECT_EQ(verdict.ok, verdict.name != "kernel agrees") << verdict.name;
+      EXPECT_TRUE(verdict.ok || verdict.advisory);
+    }
+  }
+}
+
+TEST(Verdicts, ARangeIsToldAsARange) {
+  Judged judged = sound();
+  judged.run.kernel[1].measured = 5;
+  for (const Verdict& verdict : judge(judged.run, judged.facts)) {
+    if (verdict.ok) continue;
+    EXPECT_EQ(verdict.evidence, "TW moved by 5, declared 990 to 1,000");
+  }
+}
+
+TEST(Verdicts, StealTimeThatIsUnknownIsNotHeldAgainstTheResult) {
+  Judged judged = sound();
+  judged.facts.steal_ns.reset();
+  expect_trusted(judged);
+}
+
 TEST(Verdicts, AnOlderKernelMayLackTheOverflowCounters) {
   Judged judged = sound();
   judged.facts.kernel = {};
@@ -268,8 +320,7 @@ TEST(Verdicts, NoConnectionAtAllIsJudgedWithoutADivisionByZero) {
   expect_trusted(judged);
 }
 
-// -- comparisons
-// --------------------------------------------------------------------------------------------
+// -- comparisons ---------------------------------------------------------------------------------
 
 CompareResult sound_comparison() {
   CompareResult result;
@@ -346,8 +397,7 @@ TEST(ComparisonVerdicts, FewOrSharedOutliersAreTheMachines) {
   }
 }
 
-// -- trusted
-// ------------------------------------------------------------------------------------------------
+// -- trusted -------------------------------------------------------------------------------------
 
 TEST(Trusted, OnlyAFailureThatIsNoAdviceSaysNo) {
   const Verdict good{.name = "good", .ok = true};

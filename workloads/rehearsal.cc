@@ -95,8 +95,9 @@ void check_end(const Player& player) {
 // -- the two scripts against each other
 // ---------------------------------------------------------------
 
-/// True if the step can end now, given what the peer has done so far.
-bool can_end(const Player& player, const Player& peer) {
+/// True if the step can end now, given what the peer has done so far; with `time_passes`, also by
+/// its own time limit.
+bool can_end(const Player& player, const Player& peer, bool time_passes) {
   check_place(player);
   const Step& step = player.step();
   const std::uint64_t waiting = peer.sent - player.received;
@@ -109,7 +110,7 @@ bool can_end(const Player& player, const Player& peer) {
     case Op::receive_any:
       return waiting > 0 || ended;
     case Op::recv_eof:
-      return ended || step.limited;
+      return ended || (step.limited && time_passes);
     case Op::wait:
       return step.detail == POLLOUT || waiting > 0 || ended;
     default:
@@ -173,10 +174,11 @@ std::vector<Turn> rehearse(const std::vector<Step>& client_steps,
   const bool listened_to = !server_steps.empty();
   check_end(client);
   if (listened_to) check_end(server);
+  bool time_passes = false;  // only when nothing else moves
   while (!client.done() || !server.done()) {
     bool moved = false;
     for (auto [player, peer] : {std::pair{&client, &server}, std::pair{&server, &client}}) {
-      while (!player->done() && can_end(*player, *peer)) {
+      while (!player->done() && can_end(*player, *peer, time_passes)) {
         const bool connects = player->step().op == Op::connect;
         if (connects && !listened_to && player->step().expect.allows(Outcome::ok)) {
           refuse(*player, "it can never succeed: the scenario has no [server]");
@@ -186,7 +188,10 @@ std::vector<Turn> rehearse(const std::vector<Step>& client_steps,
         moved = true;
       }
     }
-    if (!moved) client.done() ? explain_deadlock(server, client) : explain_deadlock(client, server);
+    if (!moved && time_passes) {
+      client.done() ? explain_deadlock(server, client) : explain_deadlock(client, server);
+    }
+    time_passes = !moved;
   }
   return turns;
 }
