@@ -561,10 +561,14 @@ TEST_F(RingTest, ATableAboveTheDescriptorLimitNamesIt) {
               AllOf(testing::StartsWith("1 RLIMIT_NOFILE = 100 "), HasSubstr("'ulimit -n 101'")));
 }
 
+#ifndef __SANITIZE_ADDRESS__
+// Not under the sanitizers: to look at a virtual table pointer, UBSan opens a pipe, and calls it
+// invalid when it cannot.
 TEST_F(RingTest, NoDescriptorForTheRingNamesTheLimit) {
   EXPECT_THAT(in_child([] { return table_under_limit(0, 0); }),
               testing::StartsWith("1 no file descriptor is left for a ring (RLIMIT_NOFILE = 0)"));
 }
+#endif
 
 TEST(RingLibrary, HasAVersion) {
   EXPECT_THAT(Ring::library_version(), testing::MatchesRegex("[0-9]+\\.[0-9]+.*"));
