@@ -2,6 +2,8 @@
 #include "bench/account.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 namespace ringchurn {
 namespace {
@@ -39,25 +41,52 @@ void add_error_rows(const Scenario& scenario, Side side, const ScenarioRecord& r
   }
 }
 
+/// What one connection of `scenario` does to a counter, if it says so. What has no TCP socket moves
+/// no counter of TCP.
+std::optional<CounterRange> declared(const Scenario& scenario, const std::string& counter) {
+  const auto range = scenario.kernel.find(counter);
+  if (range != scenario.kernel.end()) return range->second;
+  if (scenario.domain == AF_UNIX) return CounterRange{};
+  return std::nullopt;
+}
+
+std::set<std::string> declared_counters(const Plan& plan) {
+  std::set<std::string> names;
+  for (const Scenario& scenario : plan.scenarios) {
+    for (const auto& [name, unused] : scenario.kernel) names.insert(name);
+  }
+  return names;
+}
+
 /// A counter can be checked if every scenario that was played says what it does to it.
 std::vector<CounterRow> counter_rows(const Plan& plan, const std::vector<ScenarioResult>& results,
                                      const KernelCounters& measured) {
   std::vector<CounterRow> rows;
-  for (const auto& [name, unused] : plan.scenarios.front().kernel) {
+  for (const std::string& name : declared_counters(plan)) {
     CounterRow row{name, measured[name], 0, 0};
     bool declared_by_all = true;
-    for (std::size_t i = 0; i < plan.scenarios.size(); ++i) {
-      const auto range = plan.scenarios[i].kernel.find(name);
-      if (range == plan.scenarios[i].kernel.end()) {
-        declared_by_all = false;
-        break;
-      }
-      row.declared_min += range->second.min * results[i].client.finished;
-      row.declared_max += range->second.max * results[i].client.finished;
+    for (std::size_t i = 0; i < plan.scenarios.size() && declared_by_all; ++i) {
+      const std::optional<CounterRange> range = declared(plan.scenarios[i], name);
+      declared_by_all = range.has_value();
+      if (!range) break;
+      row.declared_min += range->min * results[i].client.finished;
+      row.declared_max += range->max * results[i].client.finished;
     }
     if (declared_by_all) rows.push_back(row);
   }
   return rows;
+}
+
+/// What those scenarios that name a counter may move it by, though others do not name it.
+std::map<std::string, std::uint64_t> asked_for(const Plan& plan,
+                                               const std::vector<ScenarioResult>& results) {
+  std::map<std::string, std::uint64_t> asked;
+  for (std::size_t i = 0; i < plan.scenarios.size(); ++i) {
+    for (const auto& [name, range] : plan.scenarios[i].kernel) {
+      asked[name] += range.max * results[i].client.finished;
+    }
+  }
+  return asked;
 }
 
 /// With both ends on CPUs of their own, a close can overtake a delayed ACK of its own end, and the
@@ -118,7 +147,10 @@ void account(const Plan& plan, const std::vector<double>& weights, const LoadFac
     add_error_rows(scenario, Side::client, client[i], result.errors);
     if (scenario.has_server()) add_error_rows(scenario, Side::server, server[i], result.errors);
   }
-  result.kernel = counter_rows(plan, result.scenarios, facts.kernel);
+  KernelCounters everywhere = facts.kernel;
+  everywhere += facts.side_kernel;
+  result.kernel = counter_rows(plan, result.scenarios, everywhere);
+  result.asked_for = asked_for(plan, result.scenarios);
   allow_overtaken_acks(facts, result.kernel);
   result.cost = cost_of(facts);
 }

@@ -3,21 +3,27 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 
+#include "bench/atlas.h"
+#include "bench/catalogue.h"
 #include "bench/compare.h"
+#include "bench/errno_pages.h"
 #include "bench/interrupt.h"
 #include "bench/kernel_counters.h"
 #include "bench/plan.h"
 #include "bench/progress.h"
+#include "bench/report_atlas.h"
 #include "bench/report_json.h"
+#include "bench/report_story.h"
 #include "bench/report_text.h"
 #include "bench/run.h"
 #include "bench/verdicts.h"
+#include "ring/ring.h"
 #include "workloads/scenario_file.h"
 #include "workloads/suggestion.h"
 
@@ -33,16 +39,13 @@ void raise_descriptor_limit() {
 }
 
 /// A scenario that names a counter which no kernel has would be judged by nothing.
-void check_counters(const Plan& plan) {
-  const KernelCounters known = KernelCounters::read();
-  for (const Scenario& scenario : plan.scenarios) {
-    for (const auto& [name, range] : scenario.kernel) {
-      if (known[name]) continue;
-      std::vector<std::string> names;
-      for (const auto& entry : known.all()) names.push_back(entry.first);
-      throw Error(kExitUsage, fmt::format("{}: no such counter in this kernel: '{}'{}", range.where,
-                                          name, did_you_mean(name, names)));
-    }
+void check_counters(const Scenario& scenario, const KernelCounters& known) {
+  for (const auto& [name, range] : scenario.kernel) {
+    if (known[name]) continue;
+    std::vector<std::string> names;
+    for (const auto& entry : known.all()) names.push_back(entry.first);
+    throw Error(kExitUsage, fmt::format("{}: no such counter in this kernel: '{}'{}", range.where,
+                                        name, did_you_mean(name, names)));
   }
 }
 
@@ -52,7 +55,8 @@ Lab prepare(const Options& options, const Plan& plan) {
   require_writable(options.json_path);
   const Lab lab = enter_lab(options.lab);
   require_writable(options.json_path);
-  check_counters(plan);
+  const KernelCounters known = KernelCounters::read();
+  for (const Scenario& scenario : plan.scenarios) check_counters(scenario, known);
   const bool v4 = options.family == Family::ipv4;
   if ((v4 ? lab.ipv4_destinations : lab.ipv6_destinations).empty()) {
     throw Error(kExitCannotRun, "there is no IPv6 loopback address here: use --family ipv4");
@@ -94,16 +98,80 @@ ExitCode perform_compare(const Options& options) {
   return exit_code(result.run);
 }
 
+/// What would stop every scenario alike is told before the first one, and by its own exit code.
+void prepare(const Options& options, const std::vector<PlannedScenario>& planned) {
+  raise_descriptor_limit();
+  require_writable(options.json_path);
+  const Ring probe({8, 8, 1, 0});
+  const KernelCounters known = KernelCounters::read();
+  for (const PlannedScenario& scenario : planned) {
+    // A built-in that names what this kernel has not is a difference to be shown, not a mistake.
+    if (folder_of(scenario.file).empty()) check_counters(scenario.ring, known);
+  }
+  catch_interrupts();
+}
+
+void require_played(const AtlasResult& result) {
+  for (const AtlasEntry& entry : result.entries) {
+    if (entry.ring || entry.syscall || result.interrupted) return;
+  }
+  throw Error(kExitCannotRun, result.entries.front().skipped);
+}
+
+/// What was never begun because of an interrupt is not asked, so that no verdict comes from half of
+/// the evidence.
+std::vector<ClaimResult> judge(const AtlasResult& result, bool all) {
+  std::vector<AtlasEntry> entries = result.entries;
+  if (result.interrupted) {
+    std::erase_if(entries, [](const AtlasEntry& entry) { return !entry.ring && !entry.syscall; });
+  }
+  return judge_claims(entries, known_claims(), built_in_evidence(), all);
+}
+
+ExitCode exit_code(const AtlasResult& result) {
+  if (result.interrupted) return kExitInterrupted;
+  for (const AtlasEntry& entry : result.entries) {
+    if (!entry.expected()) return kExitVerdictFailed;
+  }
+  return kExitGood;
+}
+
+ExitCode perform_atlas(const Options& options) {
+  const std::vector<PlannedScenario> planned = plan_atlas(options);
+  prepare(options, planned);
+  AtlasResult result = play_atlas(options, planned);
+  require_played(result);
+  result.claims = judge(result, options.wanted.empty());
+  write_result(options.json_path, atlas_json(result));
+  const TextStyle style = terminal_style();
+  print_report(options, options.explain.empty()
+                            ? atlas_report(result, style)
+                            : atlas_story(result.entries.front(), result.context, style));
+  return exit_code(result);
+}
+
+/// The list as wide as the terminal, or as it is for a program that reads it.
+std::string listed(const std::vector<ScenarioFile>& files) {
+  constexpr unsigned kWholeLines = 1000;
+  TextStyle style = terminal_style();
+  if (isatty(STDOUT_FILENO) != 1) style.width = kWholeLines;
+  return catalogue_text(files, style);
+}
+
 ExitCode perform_scenarios(const Options& options) {
-  if (!options.scenario_name.empty()) {
-    fmt::print("{}", find_scenario(options.scenario_name).text);
+  const std::string& word = options.scenario_name;
+  if (options.as_markdown && !word.empty()) {
+    throw Error(kExitUsage, fmt::format("--format markdown is about all scenarios: leave '{}' out",
+                                        printable(word)));
+  }
+  if (word.empty()) {
+    const std::vector<ScenarioFile> all = builtin_scenarios();
+    print_report(options, options.as_markdown ? errno_pages(all) : listed(all));
     return kExitGood;
   }
-  for (const ScenarioFile& file : builtin_scenarios()) {
-    std::string about = compile(file).about;
-    std::replace(about.begin(), about.end(), '\n', ' ');
-    fmt::print("{:<20} {}\n", file.name, shorten(about.substr(0, about.find(". ")), 59));
-  }
+  const std::vector<ScenarioFile> files = find_scenarios(word);
+  const bool is_one = files.size() == 1 && files.front().name == word;
+  print_report(options, is_one ? files.front().text : listed(files));
   return kExitGood;
 }
 
@@ -115,6 +183,8 @@ ExitCode perform(const Options& options) {
       return perform_run(options);
     case Command::compare:
       return perform_compare(options);
+    case Command::atlas:
+      return perform_atlas(options);
     case Command::scenarios:
       return perform_scenarios(options);
   }

@@ -61,19 +61,8 @@ class Comparison {
   Nanoseconds measured_ns_ = 0;
 };
 
-std::vector<Endpoint> make_endpoints(const Options& options, const Plan& plan, const Lab& lab) {
-  const bool v4 = options.family == Family::ipv4;
-  std::vector<Endpoint> endpoints;
-  for (const Scenario& scenario : plan.scenarios) {
-    endpoints.emplace_back(scenario, v4 ? AF_INET : AF_INET6, Worker::backlog(options.concurrency),
-                           v4 ? lab.ipv4_destinations : lab.ipv6_destinations);
-  }
-  return endpoints;
-}
-
 Worker::Settings worker_settings(const Options& options, const Plan& plan) {
-  Worker::Settings settings{Worker::Ends::both, options.concurrency,
-                            options.family == Family::ipv4 ? AF_INET : AF_INET6};
+  Worker::Settings settings{Worker::Ends::both, options.concurrency};
   settings.stall_limit += plan.longest_rest_ns();
   return settings;
 }
@@ -83,7 +72,8 @@ Comparison::Comparison(const Options& options, const Plan& plan, const Lab& lab)
       seed_(options.seed),
       slice_ns_(std::max(kSlice_ns, options.concurrency * kSlicePerConnection_ns)),
       random_(options.seed),
-      endpoints_(make_endpoints(options, plan, lab)),
+      endpoints_(make_endpoints(plan.scenarios, lab, domain(options.family),
+                                Worker::backlog(options.concurrency))),
       worker_(worker_settings(options, plan), plan.scenarios, endpoints_, link_, interrupted()) {
   mixes_.push_back(plan.arms[0].mix(seed_));
   for (const Arm& arm : plan.arms) mixes_.push_back(arm.mix(seed_ + mixes_.size()));

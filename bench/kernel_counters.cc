@@ -101,6 +101,11 @@ KernelCounters KernelCounters::since(const KernelCounters& before) const {
   return grown;
 }
 
+KernelCounters& KernelCounters::operator+=(const KernelCounters& other) {
+  for (const auto& [name, value] : other.counters_) counters_[name] += value;
+  return *this;
+}
+
 TcpSockets TcpSockets::read() {
   std::string sockstat6;
   try {

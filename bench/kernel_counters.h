@@ -36,6 +36,9 @@ class KernelCounters {
   /// absent.
   KernelCounters since(const KernelCounters& before) const;
 
+  /// What several namespaces counted. A counter that one of them lacks keeps the other's value.
+  KernelCounters& operator+=(const KernelCounters& other);
+
   /// All of them, by name.
   const std::map<std::string, std::uint64_t, std::less<>>& all() const { return counters_; }
 

@@ -22,22 +22,12 @@
 #include <utility>
 
 #include "ring/error.h"
+#include "workloads/descriptor.h"
 
 namespace ringchurn {
 namespace {
 
 constexpr int kDestinations = 256;
-
-/// Closes a descriptor at the end of the scope; -1 is a failed open and closes nothing.
-struct Descriptor {
-  explicit Descriptor(int descriptor) : fd(descriptor) {}
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  const int fd;
-};
 
 std::optional<std::string> read_setting(const std::string& path) {
   std::ifstream file(path);
@@ -50,7 +40,7 @@ std::optional<std::string> read_setting(const std::string& path) {
 /// One write(2), as /proc wants it. False with errno set if the kernel refused.
 bool write_setting(const std::string& path, std::string_view value) {
   const Descriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  return file.fd >= 0 && write(file.fd, value.data(), value.size()) == std::ssize(value);
+  return file.is_open() && write(file.get(), value.data(), value.size()) == std::ssize(value);
 }
 
 bool has_seccomp_filter() {
@@ -80,7 +70,7 @@ bool bring_up_loopback() {
   ifreq request{};
   std::strcpy(request.ifr_name, "lo");
   request.ifr_flags = IFF_UP | IFF_RUNNING;
-  return socket_fd.fd >= 0 && ioctl(socket_fd.fd, SIOCSIFFLAGS, &request) == 0;
+  return socket_fd.is_open() && ioctl(socket_fd.get(), SIOCSIFFLAGS, &request) == 0;
 }
 
 /// Maps the caller's user and group to themselves, so that files keep their owner. setgroups must
@@ -128,49 +118,79 @@ void set_sysctls(Lab& lab) {
   set_sysctl(lab, "net.ipv4.tcp_max_tw_buckets", {"16777216"});
 }
 
-/// Routes a whole /64 to this machine, as 127.0.0.0/8 is for IPv4. Addresses on `lo` would do the
-/// same, but each connect(2) would look at all of them for the one to come from
-/// (ipv6_dev_get_saddr()): with 256 that took half of its time.
-bool route_ipv6_prefix_here(const in6_addr& prefix) {
-  struct {
-    nlmsghdr header;
-    rtmsg route;
-    rtattr destination_header;
-    in6_addr destination;
-    rtattr device_header;
-    int device;
-  } request{};
-  request.header = {sizeof request, RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK, 1, 0};
-  request.route.rtm_family = AF_INET6;
-  request.route.rtm_dst_len = 64;
-  request.route.rtm_table = RT_TABLE_LOCAL;
+/// A route to `prefix`, of `type` (RTN_LOCAL, RTN_UNREACHABLE, ...), in a netlink message.
+struct RouteRequest {
+  nlmsghdr header;
+  rtmsg route;
+  rtattr destination_header;
+  unsigned char destination[sizeof(in6_addr)];
+  rtattr device_header;  ///< IPv6: where to; IPv4's refusing routes go without
+  int device;
+};
+
+RouteRequest route_request(int family, const char* address, unsigned char type) {
+  RouteRequest request{};
+  const bool v6 = family == AF_INET6;
+  inet_pton(family, address, request.destination);
+  const std::size_t length = v6 ? sizeof request : offsetof(RouteRequest, destination) + 4;
+  request.header = {static_cast<unsigned>(length), RTM_NEWROUTE,
+                    NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK, 1, 0};
+  request.route.rtm_family = static_cast<unsigned char>(family);
+  request.route.rtm_dst_len = v6 ? 64 : 24;
+  request.route.rtm_table = type == RTN_LOCAL ? RT_TABLE_LOCAL : RT_TABLE_MAIN;
   request.route.rtm_protocol = RTPROT_BOOT;
-  request.route.rtm_type = RTN_LOCAL;
-  request.destination_header = {RTA_LENGTH(sizeof prefix), RTA_DST};
-  request.destination = prefix;
+  request.route.rtm_type = type;
+  // The network's own address: what lies behind the prefix is zero.
+  std::memset(request.destination + (v6 ? 8 : 3), 0, v6 ? 8 : 1);
+  request.destination_header = {
+      static_cast<unsigned short>(RTA_LENGTH(v6 ? sizeof(in6_addr) : sizeof(in_addr))), RTA_DST};
   request.device_header = {RTA_LENGTH(sizeof request.device), RTA_OIF};
   request.device = static_cast<int>(if_nametoindex("lo"));
+  return request;
+}
 
+bool add_route(int family, const char* address, unsigned char type) {
+  const RouteRequest request = route_request(family, address, type);
   struct {
     nlmsghdr header;
     nlmsgerr error;
     char rest[256];
   } answer{};
   const Descriptor netlink(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  return netlink.fd >= 0 && send(netlink.fd, &request, sizeof request, 0) == sizeof request &&
-         recv(netlink.fd, &answer, sizeof answer, 0) > 0 &&
+  const auto length = static_cast<ssize_t>(request.header.nlmsg_len);
+  return netlink.is_open() &&
+         send(netlink.get(), &request, static_cast<std::size_t>(length), 0) == length &&
+         recv(netlink.get(), &answer, sizeof answer, 0) > 0 &&
          answer.header.nlmsg_type == NLMSG_ERROR && answer.error.error == 0;
 }
 
+/// Routes that refuse, for scripts that connect to them.
+void add_refusing_routes() {
+  for (const auto& [route, type] :
+       {std::pair{kUnreachable, RTN_UNREACHABLE}, std::pair{kProhibited, RTN_PROHIBIT},
+        std::pair{kBlackhole, RTN_BLACKHOLE}}) {
+    add_route(AF_INET, route.ipv4, static_cast<unsigned char>(type));
+    add_route(AF_INET6, route.ipv6, static_cast<unsigned char>(type));
+  }
+}
+
+/// A whole /64, as 127.0.0.0/8 is for IPv4. Addresses on `lo` would do the same, but each
+/// connect(2) would look at all of them for the one to come from (ipv6_dev_get_saddr()): with 256
+/// that took half of its time.
 std::vector<std::string> add_ipv6_destinations() {
-  in6_addr prefix{};
-  inet_pton(AF_INET6, "fd72:6368:7572::", &prefix);
   std::vector<std::string> destinations;
-  if (!route_ipv6_prefix_here(prefix)) return destinations;
+  if (!add_route(AF_INET6, "fd72:6368:7572::", RTN_LOCAL)) return destinations;
   for (int host = 1; host <= kDestinations; ++host) {
     destinations.push_back(fmt::format("fd72:6368:7572::{:x}", host));
   }
   return destinations;
+}
+
+/// What the namespace needs besides a loopback device that is up.
+void furnish(Lab& lab) {
+  set_sysctls(lab);
+  lab.ipv6_destinations = add_ipv6_destinations();
+  add_refusing_routes();
 }
 
 bool has_ipv6_loopback() {
@@ -178,8 +198,8 @@ bool has_ipv6_loopback() {
   sockaddr_in6 address{};
   address.sin6_family = AF_INET6;
   address.sin6_addr = in6addr_loopback;
-  return socket_fd.fd >= 0 &&
-         bind(socket_fd.fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  return socket_fd.is_open() &&
+         bind(socket_fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
 std::vector<std::string> ipv4_loopback_addresses() {
@@ -269,9 +289,46 @@ Lab enter_lab(LabKind kind) {
     return lab;
   }
   lab.user_namespace = enter_namespace();
-  set_sysctls(lab);
-  lab.ipv6_destinations = add_ipv6_destinations();
+  furnish(lab);
   return lab;
+}
+
+Lab enter_another_lab() {
+  Lab lab;
+  lab.kind = LabKind::private_namespace;
+  lab.ipv4_destinations = ipv4_loopback_addresses();
+  if (unshare(CLONE_NEWNET) != 0) refuse("unshare", errno);
+  if (!bring_up_loopback()) refuse("bring up lo", errno);
+  furnish(lab);
+  return lab;
+}
+
+void set_for(const Scenario& scenario, Lab& lab) {
+  for (const auto& [name, value] : scenario.sysctls) {
+    if (lab.kind == LabKind::host) {
+      throw Error(kExitUsage, fmt::format("scenario '{}' needs {} = {}, and --lab host changes "
+                                          "nothing on this machine: use the private lab",
+                                          scenario.name, name, value));
+    }
+    set_sysctl(lab, name, {value.c_str()});
+    if (lab.sysctls.empty() || lab.sysctls.back().name != name || !lab.sysctls.back().accepted) {
+      throw Error(kExitCannotRun,
+                  fmt::format("scenario '{}' needs {} = {}, which this kernel does not let a "
+                              "namespace of its own have: try as root",
+                              scenario.name, name, value));
+    }
+  }
+}
+
+std::vector<Endpoint> make_endpoints(std::span<const Scenario> scenarios, const Lab& lab,
+                                     int family, unsigned backlog) {
+  std::vector<Endpoint> endpoints;
+  for (const Scenario& scenario : scenarios) {
+    const bool v6 = Endpoint::domain_of(scenario, family) == AF_INET6;
+    endpoints.emplace_back(scenario, family, backlog,
+                           v6 ? lab.ipv6_destinations : lab.ipv4_destinations);
+  }
+  return endpoints;
 }
 
 }  // namespace ringchurn

@@ -4,8 +4,11 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
+
+#include "workloads/endpoint.h"
 
 namespace ringchurn {
 
@@ -44,6 +47,19 @@ struct Lab {
 ///
 /// Throws Error with kExitCannotRun, naming the reason and the ways out, if the kernel forbids it.
 Lab enter_lab(LabKind kind);
+
+/// Another namespace like the lab's, for the calling thread alone, and for the threads and sockets
+/// that it makes while it is there. Throws Error as enter_lab().
+Lab enter_another_lab();
+
+/// Gives the lab the settings that `scenario` needs. Throws Error: kExitUsage on the host, whose
+/// settings are not ours; kExitCannotRun if the kernel refuses one.
+void set_for(const Scenario& scenario, Lab& lab);
+
+/// An endpoint for each scenario, in the lab's addresses of `family` (AF_INET, AF_INET6) or of the
+/// family that the scenario insists on. Throws Error.
+std::vector<Endpoint> make_endpoints(std::span<const Scenario> scenarios, const Lab& lab,
+                                     int family, unsigned backlog);
 
 /// What is known when a namespace was refused. Settings are as read from /proc/sys, without the
 /// newline, nullopt where this kernel has no such setting.

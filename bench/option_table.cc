@@ -136,6 +136,17 @@ void apply_arms(Options& options, const OptionValues& values) {
   }
 }
 
+void apply_wanted(Options& options, const OptionValues& values) {
+  for (const OptionValue& value : values) {
+    options.wanted.push_back(not_empty(value, "a scenario, a folder of them or a claim"));
+  }
+}
+
+void apply_explain(Options& options, const OptionValues& values) {
+  options.explain = not_empty(values[0], "a scenario's name or FILE.toml");
+  options.wanted = {options.explain};
+}
+
 constexpr unsigned kBoth = kRunBit | kCompareBit;
 
 constexpr const char* kWhat = "What is played";
@@ -153,7 +164,14 @@ constexpr OptionSpec kSpecs[] = {
      "several scenarios, drawn by weight; FILE.toml too"},
     {"scenario", "NAME|FILE", kRunBit, OptionKind::text, "arms", apply_scenario, kWhat,
      "one scenario: a built-in, or your own FILE.toml\n(default: graceful)"},
-    {"set", "[SCENARIO.]PARAM=VALUE", kBoth, OptionKind::list, "set", apply_settings, kWhat,
+    {"only", "NAME", kAtlasBit, OptionKind::list, "wanted", apply_wanted, kWhat,
+     "a scenario's name, a folder of scenarios (reset/),\n"
+     "a claim's id (S001-14), or your own FILE.toml\n"
+     "(default: every built-in scenario)",
+     true},
+    {"explain", "NAME", kAtlasBit, OptionKind::text, "wanted", apply_explain, kWhat,
+     "play one connection of NAME, and tell its story\nstep by step"},
+    {"set", "[SCENARIO.]PARAM=VALUE", kConfigured, OptionKind::list, "set", apply_settings, kWhat,
      "a scenario's parameter; may be repeated"},
     {"connections", "N", kRunBit, OptionKind::number, "amount",
      [](Options& o, const OptionValues& v) {
@@ -170,6 +188,18 @@ constexpr OptionSpec kSpecs[] = {
      kAmount,
      "connections in flight at once, 1 to 1,000,000, over\nall threads (default: 64 for run, 16 "
      "for compare)"},
+    {"runs", "N", kAtlasBit, OptionKind::number, "runs",
+     [](Options& o, const OptionValues& v) {
+       o.runs = static_cast<unsigned>(number(v[0], 1, 64, "1 to 64"));
+     },
+     kAmount, "connections of each scenario, all at once, 1 to 64\n(default: 20)"},
+    {"engine", "ring|syscall", kAtlasBit, OptionKind::text, "engine",
+     [](Options& o, const OptionValues& v) {
+       o.engine = choice<Engine>(v[0], {{"ring", Engine::ring}, {"syscall", Engine::syscall}});
+     },
+     kWhere,
+     "syscall: plain blocking system calls as well, their\nanswers beside io_uring's (default: "
+     "ring)"},
     {"threads", "N", kRunBit, OptionKind::number, "threads",
      [](Options& o, const OptionValues& v) {
        o.threads = static_cast<unsigned>(number(v[0], 1, 256, "1 to 256"));
@@ -180,7 +210,7 @@ constexpr OptionSpec kSpecs[] = {
        o.layout = choice<Layout>(v[0], {{"pair", Layout::pair}, {"single", Layout::single}});
      },
      kWhere, "pair: client and server on a thread each;\nsingle: both on one (default: pair)"},
-    {"family", "ipv4|ipv6", kBoth, OptionKind::text, "family",
+    {"family", "ipv4|ipv6", kConfigured, OptionKind::text, "family",
      [](Options& o, const OptionValues& v) {
        o.family = choice<Family>(v[0], {{"ipv4", Family::ipv4}, {"ipv6", Family::ipv6}});
      },
@@ -196,10 +226,15 @@ constexpr OptionSpec kSpecs[] = {
     {"seed", "N", kBoth, OptionKind::number, "seed",
      [](Options& o, const OptionValues& v) { o.seed = number(v[0], 0, UINT64_MAX, "0 to 2^64-1"); },
      kWhere, "of everything that is drawn at random (default: 1)"},
-    {"json", "FILE", kBoth, OptionKind::text, "json",
+    {"json", "FILE", kConfigured, OptionKind::text, "json",
      [](Options& o, const OptionValues& v) { o.json_path = not_empty(v[0], "a file name, or -"); },
      kOutput, "write the result as JSON; - is standard output"},
-    {"config", "FILE", kBoth, OptionKind::text, "config",
+    {"format", "text|markdown", kScenariosBit, OptionKind::text, "format",
+     [](Options& o, const OptionValues& v) {
+       o.as_markdown = choice<bool>(v[0], {{"text", false}, {"markdown", true}});
+     },
+     kOutput, "markdown: a page that says for every errno when it\nmeans what (default: text)"},
+    {"config", "FILE", kConfigured, OptionKind::text, "config",
      [](Options&, const OptionValues& v) { not_empty(v[0], "a file name"); }, kOutput,
      "read options from a TOML file"},
 };
@@ -220,24 +255,36 @@ constexpr CommandSpec kCommands[] = {
      "  ringchurn compare\n"
      "  ringchurn compare graceful rst-client disconnect --duration 60s\n"
      "  ringchurn compare graceful graceful=90,rst-client=10 --json result.json\n"},
-    {"scenarios", Command::scenarios, kNoCommand,
-     "Lists the built-in scenarios, or prints one as its file.", "[NAME]",
+    {"atlas", Command::atlas, kAtlasBit,
+     "Plays every scenario some times, each in a network of its own, and says what\n"
+     "this kernel answers, whether that was expected, and which common claims hold.",
+     "[NAME|FOLDER|CLAIM|FILE ...] [options]",
+     "  ringchurn atlas\n"
+     "  ringchurn atlas reset/ S001-14 my-teardown.toml --json result.json\n"
+     "  ringchurn atlas --engine syscall\n"
+     "  ringchurn atlas --explain recv-after-reset\n"},
+    {"scenarios", Command::scenarios, kScenariosBit,
+     "Lists the built-in scenarios by folder, or those of one folder, or prints a\n"
+     "scenario's file.",
+     "[NAME|FOLDER] [options]",
      "  ringchurn scenarios\n"
+     "  ringchurn scenarios reset/\n"
      "  ringchurn scenarios half-close > my-teardown.toml\n"},
 };
 
 constexpr std::string_view kPrecedence =
     "Each option is also an environment variable (RINGCHURN_CONCURRENCY=128) and a\n"
-    "key of the config file, at its top or in its table [run] or [compare]. A flag\n"
-    "wins over the environment, the environment over the file; of a list, the whole\n"
-    "list. RINGCHURN_SET and RINGCHURN_ARMS hold words separated by spaces.\n";
+    "key of the config file, at its top or in its table [run], [compare] or [atlas].\n"
+    "A flag wins over the environment, the environment over the file; of a list, the\n"
+    "whole list. RINGCHURN_SET, RINGCHURN_ARMS (for ARM ...) and RINGCHURN_ONLY (for\n"
+    "the NAMEs of atlas) hold words separated by spaces.\n";
 
 constexpr std::string_view kExitCodes =
     "Exit codes:\n"
     "    0  good\n"
     "    1  could not run\n"
     "    2  wrong usage or configuration\n"
-    "    3  a verdict failed: do not trust the numbers\n"
+    "    3  a verdict failed, or the atlas met an answer that nothing expects\n"
     "   77  io_uring is not available here\n"
     "  130  interrupted; the partial result was written\n";
 
@@ -269,7 +316,7 @@ std::string command_help(const CommandSpec& command) {
     if (group != spec.group) text += fmt::format("\n{}:\n", group = spec.group);
     text += option_help(spec);
   }
-  if (command.bit != 0) text += fmt::format("\n{}", kPrecedence);
+  if ((command.bit & kConfigured) != 0) text += fmt::format("\n{}", kPrecedence);
   return text + fmt::format("\nExamples:\n{}\n{}", command.examples, kExitCodes);
 }
 
@@ -283,6 +330,7 @@ std::string program_help() {
       "Commands:\n"
       "  run         play a scenario or a mix, and account for every connection\n"
       "  compare     what one teardown costs against another, with its error\n"
+      "  atlas       what this kernel answers in every scenario, and which claims hold\n"
       "  scenarios   list the built-in scenarios, or print one\n"
       "\n"
       "ringchurn COMMAND --help explains its options. ringchurn --version prints the\n"

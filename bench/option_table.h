@@ -24,7 +24,10 @@ using OptionValues = std::vector<OptionValue>;
 enum class OptionKind { number, text, list };
 
 /// Commands as a set: CommandSpec::bit values, added.
-enum CommandBit : unsigned { kNoCommand = 0, kRunBit = 1, kCompareBit = 2 };
+enum CommandBit : unsigned { kRunBit = 1, kCompareBit = 2, kAtlasBit = 4, kScenariosBit = 8 };
+
+/// The commands that read a config file.
+inline constexpr unsigned kConfigured = kRunBit | kCompareBit | kAtlasBit;
 
 /// One option.
 struct OptionSpec {

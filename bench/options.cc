@@ -81,7 +81,7 @@ const OptionSpec* find_option(std::string_view name) {
   }
   const bool is_flag = typed.starts_with("-");
   std::vector<std::string> known = {"--help", "--version"};
-  if (!is_flag) known = {"run", "compare", "scenarios"};
+  if (!is_flag) known = {"run", "compare", "atlas", "scenarios"};
   fail_usage(fmt::format("unknown {} {}{}; see ringchurn --help", is_flag ? "option" : "command",
                          typed, did_you_mean(typed, known)));
 }
@@ -275,18 +275,18 @@ std::vector<Layer> read_config(const OptionValue& config, const CommandSpec& com
   std::vector<Layer> layers, others;
   for (const CommandSpec& owner : command_specs()) {
     const toml::table* table = top[owner.name].as_table();
-    if (owner.bit == kNoCommand || table == nullptr) continue;
+    if ((owner.bit & kConfigured) == 0 || table == nullptr) continue;
     Layer layer = read_table(*table, config.text, owner.bit);
     (&owner == &command ? layers : others).push_back(std::move(layer));
     top.erase(owner.name);
   }
   for (const auto& [name, node] : top) {
     if (node.is_table()) {
-      fail_usage(fmt::format("{}: unknown table; known are [run] and [compare]",
+      fail_usage(fmt::format("{}: unknown table; known are [run], [compare] and [atlas]",
                              place(config.text, node, name.str())));
     }
   }
-  layers.push_back(read_table(top, config.text, kRunBit | kCompareBit));
+  layers.push_back(read_table(top, config.text, kConfigured));
   others.insert(others.end(), layers.begin(), layers.end());
   for (const Layer& layer : others) {
     for (const Given& given : layer) {
@@ -376,7 +376,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   }
   if (line.command == nullptr) {
     fmt::print(stderr, "{}\n", program_help());
-    fail_usage("no command; give run, compare or scenarios");
+    fail_usage("no command; give run, compare, atlas or scenarios");
   }
   Options options;
   options.command = line.command->command;

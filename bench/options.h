@@ -2,6 +2,8 @@
 // variables, then the --config file, then the defaults, in this order of precedence.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -9,12 +11,15 @@
 #include <vector>
 
 #include "bench/lab.h"
+#include "workloads/script.h"
 
 namespace ringchurn {
 
-enum class Command { run, compare, scenarios };
+enum class Command { run, compare, atlas, scenarios };
 enum class Layout { pair, single };
 enum class Family { ipv4, ipv6 };
+/// AF_INET or AF_INET6.
+inline int domain(Family family) { return family == Family::ipv4 ? AF_INET : AF_INET6; }
 
 /// A comparison's default: few enough sockets to stay in the CPU's caches, so that their teardown
 /// is measured and not their cache misses; enough to fill a batch of io_uring operations.
@@ -39,9 +44,14 @@ struct Options {
   LabKind lab = LabKind::private_namespace;
   std::uint64_t seed = 1;
   std::vector<ParamSetting> settings;
-  std::string json_path;      ///< empty: none. "-" is standard output
-  std::string scenario_name;  ///< scenarios NAME; empty lists all
-  std::string command_line;   ///< as typed
+  std::string json_path;            ///< empty: none. "-" is standard output
+  std::string scenario_name;        ///< scenarios NAME or FOLDER; empty lists all
+  bool as_markdown = false;         ///< scenarios: what every errno means, as a page
+  std::vector<std::string> wanted;  ///< atlas: names, folders, claims, files; empty: everything
+  std::string explain;              ///< atlas: the scenario whose story is told, or ""
+  Engine engine = Engine::ring;     ///< atlas: syscall plays both, side by side
+  unsigned runs = 20;               ///< atlas: connections of each scenario
+  std::string command_line;         ///< as typed
 };
 
 /// Parses the command line, the environment and the config file.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "bench/catalogue.h"
 #include "bench/text.h"
 #include "ring/error.h"
 #include "workloads/scenario_file.h"
@@ -15,24 +16,25 @@ namespace {
 
 using Settings = std::map<std::string, std::string>;
 
+/// Adds `file`, unless it is there already.
+void add_file(std::vector<ScenarioFile>& files, const ScenarioFile& file) {
+  const auto known = std::find_if(files.begin(), files.end(), [&](const ScenarioFile& other) {
+    return other.name == file.name;
+  });
+  if (known == files.end()) {
+    files.push_back(file);
+  } else if (known->path != file.path) {
+    throw Error(kExitUsage,
+                fmt::format("'{}' and '{}' are both called '{}': rename one, results go by name",
+                            known->path, file.path, file.name));
+  }
+}
+
 /// Which scenario files a run needs, in the order in which they are first named.
 std::vector<ScenarioFile> needed_files(const std::vector<std::vector<MixEntry>>& mixes) {
   std::vector<ScenarioFile> files;
   for (const std::vector<MixEntry>& mix : mixes) {
-    for (const MixEntry& entry : mix) {
-      const ScenarioFile file = find_scenario(entry.scenario);
-      const auto known = std::find_if(files.begin(), files.end(), [&](const ScenarioFile& other) {
-        return other.name == file.name;
-      });
-      if (known == files.end()) {
-        files.push_back(file);
-      } else if (known->path != file.path) {
-        throw Error(kExitUsage,
-                    fmt::format("'{}' and '{}' are both called '{}': rename one, results "
-                                "go by name",
-                                known->path, file.path, file.name));
-      }
-    }
+    for (const MixEntry& entry : mix) add_file(files, find_scenario(entry.scenario));
   }
   return files;
 }
@@ -51,12 +53,13 @@ Settings settings_for(const ScenarioFile& file, const std::vector<ParamSetting>&
 }
 
 /// Compiles with the settings, and says so if it is they that do not fit.
-Scenario compile_with(const ScenarioFile& file, const Settings& settings) {
+Scenario compile_with(const ScenarioFile& file, const Settings& settings,
+                      Engine engine = Engine::ring) {
   try {
-    return compile(file, settings);
+    return compile(file, settings, engine);
   } catch (const Error& error) {
     if (settings.empty()) throw;
-    compile(file);  // wrong even without them: that is the message
+    compile(file, {}, engine);  // wrong even without them: that is the message
     std::string sets;
     for (const auto& [name, value] : settings) {
       sets += fmt::format("{}--set {}.{}={}", sets.empty() ? "" : " ", file.name, name, value);
@@ -131,6 +134,30 @@ Plan make_plan(const Options& options) {
     plan.arms.push_back(arm);
   }
   return plan;
+}
+
+std::vector<PlannedScenario> plan_atlas(const Options& options) {
+  std::vector<ScenarioFile> files;
+  for (const std::string& word : options.wanted) {
+    const bool is_one = !options.explain.empty();
+    for (const ScenarioFile& file :
+         is_one ? std::vector{find_scenario(word)} : find_scenarios(word)) {
+      add_file(files, file);
+    }
+  }
+  if (options.wanted.empty()) files = builtin_scenarios();
+  check_settings(files, options.settings);
+
+  std::vector<PlannedScenario> planned;
+  for (const ScenarioFile& file : files) {
+    const Settings settings = settings_for(file, options.settings);
+    PlannedScenario scenario{file, compile_with(file, settings), {}};
+    if (options.engine == Engine::syscall && !scenario.ring.ring_only) {
+      scenario.syscall = compile_with(file, settings, Engine::syscall);
+    }
+    planned.push_back(std::move(scenario));
+  }
+  return planned;
 }
 
 }  // namespace ringchurn

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/atlas.h"
 #include "bench/options.h"
 #include "workloads/mix.h"
 #include "workloads/script.h"
@@ -33,5 +34,9 @@ struct Plan {
 /// Reads and compiles what `options` name, with their --set parameters. Throws Error (exit code 2)
 /// for a scenario, mix or parameter that is wrong, before anything is run.
 Plan make_plan(const Options& options);
+
+/// The same for the atlas: what `options.wanted` names, each scenario once, in the catalogue's
+/// order; everything if it names nothing.
+std::vector<PlannedScenario> plan_atlas(const Options& options);
 
 }  // namespace ringchurn

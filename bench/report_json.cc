@@ -1,10 +1,12 @@
-// Result structs in, JSON out: see report_json.h. Every field is explained in result.schema.json.
+// Result structs in, JSON out: see report_json.h. Every field is explained in
+// result.schema.json or atlas.schema.json.
 #include "bench/report_json.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstddef>
@@ -196,6 +198,84 @@ Json result_json(const RunResult& result, Json comparison) {
   return json;
 }
 
+Json atlas_context_json(const AtlasResult& result) {
+  const Context& context = result.context;
+  return {{"version", context.version},
+          {"command", context.command},
+          {"kernel", context.kernel},
+          {"liburing", context.liburing},
+          {"compiler", context.compiler},
+          {"cpu_model", context.cpu_model},
+          {"cpus", context.cpus},
+          {"lab", context.lab},
+          {"family", context.family},
+          {"congestion_control", context.congestion_control},
+          {"started_at", context.started_at},
+          {"elapsed_s", result.elapsed_s}};
+}
+
+Json step_json(const char* engine, const StepAnswers& step) {
+  Json answers = Json::array();
+  for (const AnswerCount& answer : step.answers) {
+    answers.push_back(
+        {{"outcome", answer.outcome}, {"count", answer.count}, {"expected", answer.expected}});
+  }
+  return {{"engine", engine},           {"side", side_name(step.side)}, {"step", step.text},
+          {"step_number", step.number}, {"declared", step.declared},    {"answers", answers}};
+}
+
+Json performance_json(const char* engine, const Performance& performance) {
+  Json counters = Json::object();
+  for (const CounterRow& row : performance.counters) {
+    counters[row.name] = counter_json(row);
+    counters[row.name].erase("allowed_extra");  // both ends share a thread: there is none
+  }
+  return {{"engine", engine},
+          {"runs", performance.runs},
+          {"finished", performance.finished},
+          {"expected", performance.expected},
+          {"failure", performance.failure.empty() ? Json(nullptr) : Json(performance.failure)},
+          {"counters", counters}};
+}
+
+Json entry_json(const AtlasEntry& entry) {
+  Json outcomes = Json::array(), engines = Json::array();
+  unsigned runs = 0;
+  for (const auto& [engine, performance] :
+       {std::pair{"ring", &entry.ring}, std::pair{"syscall", &entry.syscall}}) {
+    if (!*performance) continue;
+    runs = std::max(runs, (*performance)->runs);
+    engines.push_back(performance_json(engine, **performance));
+    for (const StepAnswers& step : (*performance)->steps) {
+      if (step.number > 0) outcomes.push_back(step_json(engine, step));
+    }
+  }
+  Json claims = Json::object();
+  for (const auto& [id, evidence] : entry.claims) {
+    claims[id] = evidence == Evidence::holds   ? "holds"
+                 : evidence == Evidence::wrong ? "wrong"
+                                               : "partly";
+  }
+  return {{"name", entry.name},
+          {"folder", entry.folder},
+          {"about", entry.about},
+          {"racy", entry.racy},
+          {"runs", runs},
+          {"expected", runs > 0 && entry.expected()},
+          {"skipped", entry.skipped.empty() ? Json(nullptr) : Json(entry.skipped)},
+          {"claims", claims},
+          {"engines", engines},
+          {"outcomes", outcomes}};
+}
+
+Json claim_json(const ClaimResult& claim) {
+  return {{"id", claim.id},
+          {"claim", claim.claim},
+          {"note", claim.note},
+          {"verdict", verdict_name(claim.verdict)},
+          {"shown_by", claim.shown_by}};
+}
+
 void require_finite(const Json& json, const std::string& path) {
   if (json.is_number_float() && !std::isfinite(json.get<double>())) {
     throw std::logic_error("not a finite number: " + path);
@@ -264,6 +344,14 @@ std::string run_json(const RunResult& result) { return dump(result_json(result, 
 
 std::string compare_json(const CompareResult& result) {
   return dump(result_json(result.run, comparison_json(result)));
+}
+
+std::string atlas_json(const AtlasResult& result) {
+  return dump({{"schema_version", kSchemaVersion},
+               {"context", atlas_context_json(result)},
+               {"scenarios", rows_json(result.entries, entry_json)},
+               {"claims", rows_json(result.claims, claim_json)},
+               {"interrupted", result.interrupted}});
 }
 
 void require_writable(const std::string& path) {

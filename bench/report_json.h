@@ -1,8 +1,10 @@
-// The result for programs: JSON as bench/result.schema.json describes it, and the file it goes to.
+// The result for programs: JSON as bench/result.schema.json and
+// bench/atlas.schema.json describe it, and the file it goes to.
 #pragma once
 
 #include <string>
 
+#include "bench/atlas.h"
 #include "bench/result.h"
 
 namespace ringchurn {
@@ -12,6 +14,9 @@ namespace ringchurn {
 /// field if a number is NaN or infinite: JSON has neither, and no measurement yields one.
 std::string run_json(const RunResult& result);
 std::string compare_json(const CompareResult& result);
+
+/// The atlas, likewise; without the stories.
+std::string atlas_json(const AtlasResult& result);
 
 /// Makes sure that write_result() will be able to write `path`, and leaves what is there untouched.
 /// Throws Error (kExitUsage) if it will not. Call it where the write will happen: inside the lab,

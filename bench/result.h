@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -134,6 +135,9 @@ struct RunResult {
   std::vector<ScenarioResult> scenarios;  ///< in the mix's order
   std::vector<ErrorRow> errors;
   std::vector<CounterRow> kernel;
+  /// By counter: how far the scenarios that name it may have moved it, whether or not the others
+  /// of the mix say anything about it.
+  std::map<std::string, std::uint64_t> asked_for;
   Cost cost;
   std::vector<Verdict> verdicts;
   bool interrupted = false;

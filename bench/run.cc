@@ -5,9 +5,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
 #include <exception>
 #include <latch>
 #include <list>
+#include <map>
+#include <numeric>
 #include <system_error>
 #include <thread>
 
@@ -16,6 +20,7 @@
 #include "bench/interrupt.h"
 #include "bench/meter.h"
 #include "bench/progress.h"
+#include "bench/side_network.h"
 #include "bench/text.h"
 #include "bench/verdicts.h"
 #include "bench/worker.h"
@@ -35,8 +40,10 @@ struct Player {
   std::thread thread;
 };
 
-/// The threads that serve each other.
+/// The threads that serve each other, and what they play.
 struct Group {
+  const SideNetwork* network = nullptr;  ///< null: the lab
+  Arm arm;                               ///< the whole mix, or its part that is played there
   Link link;
   std::vector<Endpoint> endpoints;
   unsigned concurrency = 0;
@@ -54,7 +61,9 @@ class Crew {
   std::string failure() const;
 
  private:
-  void prepare_group(unsigned index, const Lab& lab);
+  void prepare_groups(const Lab& lab);
+  void prepare_group(const Arm& arm, unsigned index, double part, const Lab& lab);
+  void prepare_side_group(const Arm& arm, double part);
   void body(Group& group, Player& player);
   void perform(Group& group, Player& player, Worker& worker);
   void start_threads();
@@ -66,11 +75,13 @@ class Crew {
 
   const Options& options_;
   const Plan& plan_;
+  std::list<SideNetwork> networks_;
   std::list<Group> groups_;
-  std::latch ready_, begin_{1};
+  unsigned threads_ = 0;
+  std::optional<std::latch> ready_;
+  std::latch begin_{1};
   std::atomic<bool> stop_{false};  ///< a set-up failed, a ring broke, or the user interrupted
   std::atomic<unsigned> done_{0};
-  unsigned threads_;
   std::string refused_thread_;
   Nanoseconds began_ = 0, until_ = 0;
 };
@@ -80,33 +91,81 @@ std::uint64_t share(std::uint64_t total, std::uint64_t parts, std::uint64_t inde
   return total / parts + (index < total % parts ? 1 : 0);
 }
 
-unsigned threads_of(const Options& options) {
-  return options.threads * (options.layout == Layout::pair ? 2 : 1);
+/// The part of `arm` whose scenarios `chosen` names, by index into the plan.
+Arm part_of(const Arm& arm, const std::vector<std::uint16_t>& chosen) {
+  Arm part;
+  part.name = arm.name;
+  for (std::size_t i = 0; i < arm.scenarios.size(); ++i) {
+    if (std::count(chosen.begin(), chosen.end(), arm.scenarios[i]) == 0) continue;
+    part.scenarios.push_back(arm.scenarios[i]);
+    part.weights.push_back(arm.weights[i]);
+  }
+  return part;
+}
+
+double weight(const Arm& arm) {
+  return std::accumulate(arm.weights.begin(), arm.weights.end(), 0.0);
 }
 
 Crew::Crew(const Options& options, const Plan& plan, const Lab& lab)
-    : options_(options), plan_(plan), ready_(threads_of(options)), threads_(threads_of(options)) {
-  for (unsigned index = 0; index < options.threads; ++index) prepare_group(index, lab);
+    : options_(options), plan_(plan) {
+  prepare_groups(lab);
+  for (const Group& group : groups_) threads_ += static_cast<unsigned>(group.players.size());
+  ready_.emplace(threads_);
 }
 
-void Crew::prepare_group(unsigned index, const Lab& lab) {
-  Group& group = groups_.emplace_back();
-  group.concurrency = static_cast<unsigned>(share(options_.concurrency, options_.threads, index));
-  if (options_.connections)
-    group.connections = share(*options_.connections, options_.threads, index);
-  group.seed = options_.seed * 1'000'003 + index;
-  const bool v4 = options_.family == Family::ipv4;
-  for (const Scenario& scenario : plan_.scenarios) {
-    group.endpoints.emplace_back(scenario, v4 ? AF_INET : AF_INET6,
-                                 Worker::backlog(group.concurrency),
-                                 v4 ? lab.ipv4_destinations : lab.ipv6_destinations);
+/// Scenarios with the same settings share a network; those without any have the lab's.
+void Crew::prepare_groups(const Lab& lab) {
+  const Arm& arm = plan_.arms[0];
+  std::map<std::map<std::string, std::string>, std::vector<std::uint16_t>> by_settings;
+  for (const std::uint16_t index : arm.scenarios) {
+    by_settings[plan_.scenarios[index].sysctls].push_back(index);
   }
+  std::uint64_t left = options_.connections.value_or(0);
+  for (const auto& [settings, chosen] : by_settings) {
+    if (settings.empty()) continue;
+    networks_.emplace_back(plan_.scenarios[chosen.front()]);
+    const Arm part = part_of(arm, chosen);
+    prepare_side_group(part, weight(part) / weight(arm));
+    left -= std::min(left, groups_.back().connections.value_or(0));
+  }
+  const auto common = by_settings.find({});
+  if (common == by_settings.end()) return;
+  const Arm part = part_of(arm, common->second);
+  for (unsigned index = 0; index < options_.threads; ++index) {
+    prepare_group(part, index, weight(part) / weight(arm), lab);
+    if (options_.connections) groups_.back().connections = share(left, options_.threads, index);
+  }
+}
+
+void Crew::prepare_side_group(const Arm& arm, double part) {
+  const SideNetwork::Visit visit(networks_.back());
+  prepare_group(arm, 0, part / options_.threads, networks_.back().lab());
+  Group& group = groups_.back();
+  group.network = &networks_.back();
+  group.seed += groups_.size();
+  group.concurrency = std::max(1U, static_cast<unsigned>(options_.concurrency * part));
+  if (!options_.connections) return;
+  group.connections =
+      static_cast<std::uint64_t>(std::llround(static_cast<double>(*options_.connections) * part));
+}
+
+void Crew::prepare_group(const Arm& arm, unsigned index, double part, const Lab& lab) {
+  Group& group = groups_.emplace_back();
+  group.arm = arm;
+  const auto concurrency =
+      std::max(options_.threads, static_cast<unsigned>(options_.concurrency * part + 0.5));
+  group.concurrency = static_cast<unsigned>(share(concurrency, options_.threads, index));
+  group.seed = options_.seed * 1'000'003 + index;
+  group.endpoints = make_endpoints(plan_.scenarios, lab, domain(options_.family),
+                                   Worker::backlog(options_.concurrency));
   const std::vector<int> cpus = usable_cpus();
   const auto add = [&](Worker::Ends ends, unsigned number) {
     Player& player = group.players.emplace_back();
     player.ends = ends;
     // Each thread on a CPU of its own, or the scheduler does better than we.
-    if (threads_ <= cpus.size()) player.cpu = cpus[number];
+    const bool enough = options_.threads * (options_.layout == Layout::pair ? 2 : 1) <= cpus.size();
+    if (enough && networks_.empty()) player.cpu = cpus[number];
   };
   if (options_.layout == Layout::single) return add(Worker::Ends::both, index);
   add(Worker::Ends::client, 2 * index);
@@ -119,15 +178,14 @@ void Crew::body(Group& group, Player& player) {
   if (player.cpu) pin_to(*player.cpu);
   std::optional<Worker> worker;
   try {
-    const int family = options_.family == Family::ipv4 ? AF_INET : AF_INET6;
-    Worker::Settings settings{player.ends, group.concurrency, family};
+    Worker::Settings settings{player.ends, group.concurrency};
     settings.stall_limit += plan_.longest_rest_ns();
     worker.emplace(settings, plan_.scenarios, group.endpoints, group.link, stop_);
   } catch (...) {
     player.failure = std::current_exception();
     stop_ = true;
   }
-  ready_.count_down();
+  ready_->count_down();
   begin_.wait();
   if (worker && (group.connections != 0 || player.ends == Worker::Ends::server)) {
     perform(group, player, *worker);
@@ -141,7 +199,7 @@ void Crew::perform(Group& group, Player& player, Worker& worker) {
     if (player.ends == Worker::Ends::server) {
       worker.serve();
     } else {
-      Mix mix = plan_.arms[0].mix(group.seed);
+      Mix mix = group.arm.mix(group.seed);
       worker.play(mix, {group.connections, until_});
     }
   } catch (...) {
@@ -162,6 +220,9 @@ void Crew::start_threads() {
   unsigned started = 0;
   try {
     for (Group& group : groups_) {
+      // A thread is born where the one is that makes it.
+      std::optional<SideNetwork::Visit> visit;
+      if (group.network) visit.emplace(*group.network);
       for (Player& player : group.players) {
         player.thread = std::thread([this, &group, &player] { body(group, player); });
         ++started;
@@ -169,12 +230,12 @@ void Crew::start_threads() {
     }
   } catch (const std::system_error& error) {
     const unsigned missing = threads_ - started;
-    ready_.count_down(missing);
+    ready_->count_down(missing);
     done_.fetch_add(missing, std::memory_order_release);
     refused_thread_ = fmt::format("cannot start thread {} of {} ({}): ask for fewer --threads",
                                   started + 1, threads_, error.code().message());
   }
-  ready_.wait();
+  ready_->wait();
 }
 
 LoadFacts Crew::play() {
@@ -196,6 +257,7 @@ LoadFacts Crew::play() {
   LoadFacts facts;
   collect(facts);
   meter->stop(facts);
+  for (const SideNetwork& network : networks_) facts.side_kernel += network.moved();
   return facts;
 }
 

@@ -155,6 +155,14 @@ std::string wrap(std::string_view text, std::size_t width, std::size_t indent) {
   return lines;
 }
 
+std::string hanging(std::string_view text, std::size_t width, std::size_t indent) {
+  return wrap(std::string(indent, ' ') + printable(text), width, indent);
+}
+
+std::string padded(std::string_view text, std::size_t width) {
+  return std::string(text) + std::string(width - std::min(width, display_width(text)), ' ');
+}
+
 std::string tinted(std::string_view text, Tint tint, const TextStyle& style) {
   constexpr const char* kCodes[] = {"", "\x1b[1m", "\x1b[32m", "\x1b[31m"};
   if (!style.color || tint == Tint::none) return std::string(text);

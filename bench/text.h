@@ -37,6 +37,12 @@ std::string shorten(std::string_view text, std::size_t width);
 /// Lines after the first begin with `indent` spaces. A word that fits on no line is broken.
 std::string wrap(std::string_view text, std::size_t width, std::size_t indent = 0);
 
+/// Any text, made printable and wrapped, with `indent` spaces in front of every line.
+std::string hanging(std::string_view text, std::size_t width, std::size_t indent);
+
+/// `text` with spaces behind it, up to `width` columns.
+std::string padded(std::string_view text, std::size_t width);
+
 enum class Tint { none, bold, good, bad };
 
 /// `text` in a colour, if the style has colours.

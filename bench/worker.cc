@@ -22,20 +22,23 @@ constexpr std::chrono::milliseconds kIdlePatience{1};
 /// How many connections the server end may be behind the client end: those that the client is done
 /// with and the server is not. Its table has room for them.
 constexpr unsigned kSpareSlots = 64;
-constexpr unsigned kOperationsPerConnection = 2;  // a limited receive and its limit
+constexpr unsigned kOperationsPerSocket = 2;  // a limited receive and its limit
 /// How long an interrupted run waits for the connections that are under way.
 constexpr Nanoseconds kPatienceWhenStopped = 1'000'000'000;
 
-RingSettings ring_settings(const Worker::Settings& settings) {
+RingSettings ring_settings(const Worker::Settings& settings, std::span<const Scenario> scenarios) {
   const bool both = settings.ends == Worker::Ends::both;
-  const unsigned client_slots = settings.ends == Worker::Ends::server ? 0 : settings.concurrency;
+  const unsigned client_slots =
+      settings.ends == Worker::Ends::server
+          ? 0
+          : settings.concurrency * End::sockets_per_connection(scenarios, Side::client);
   const unsigned server_slots =
       settings.ends == Worker::Ends::client ? 0 : settings.concurrency + kSpareSlots;
   RingSettings ring;
   ring.slots = client_slots + server_slots;
   ring.first_accept_slot = client_slots;
   ring.submissions = std::clamp(settings.concurrency * (both ? 2U : 1U), 256U, 4096U);
-  ring.completions = std::max(1024U, ring.slots * kOperationsPerConnection + kBatch);
+  ring.completions = std::max(1024U, ring.slots * kOperationsPerSocket + kBatch);
   return ring;
 }
 
@@ -54,21 +57,19 @@ Worker::Worker(const Settings& settings, std::span<const Scenario> scenarios,
       batches_(settings.ends != Ends::both && settings.concurrency >= 4 * kWakeUpBatch),
       link_(link),
       stop_(stop),
-      ring_(ring_settings(settings)) {
-  const RingSettings ring = ring_settings(settings);
+      ring_(ring_settings(settings, scenarios)) {
+  const RingSettings ring = ring_settings(settings, scenarios);
   if (settings.ends != Ends::server) {
-    client_recorder_ = std::make_unique<Recorder>(scenarios.size());
-    client_ = std::make_unique<End>(
-        ring_, End::Settings{Side::client, settings.family, 0, settings.concurrency}, scenarios,
-        endpoints, *client_recorder_);
+    client_recorder_ = std::make_unique<Recorder>(scenarios.size(), settings.witness);
+    client_ = std::make_unique<End>(ring_, End::Settings{Side::client, 0, settings.concurrency},
+                                    scenarios, endpoints, *client_recorder_);
   }
   if (settings.ends != Ends::client) {
-    server_recorder_ = std::make_unique<Recorder>(scenarios.size());
-    server_ =
-        std::make_unique<End>(ring_,
-                              End::Settings{Side::server, settings.family, ring.first_accept_slot,
-                                            ring.slots - ring.first_accept_slot},
-                              scenarios, endpoints, *server_recorder_);
+    server_recorder_ = std::make_unique<Recorder>(scenarios.size(), settings.witness);
+    server_ = std::make_unique<End>(
+        ring_,
+        End::Settings{Side::server, ring.first_accept_slot, ring.slots - ring.first_accept_slot},
+        scenarios, endpoints, *server_recorder_);
     server_->accept();
   }
   now_ = clock_ns();

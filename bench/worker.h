@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -56,7 +57,8 @@ class Worker {
   struct Settings {
     Ends ends = Ends::both;
     unsigned concurrency = 64;
-    int family = AF_INET;
+    /// Hears every answer; must outlive the worker.
+    const std::function<void(const Answer&)>* witness = nullptr;
     Nanoseconds stall_limit = 10'000'000'000;  ///< give up when nothing ends for so long
   };
 

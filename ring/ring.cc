@@ -7,6 +7,7 @@
 #include <cstring>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "ring/setup.h"
 
@@ -14,7 +15,8 @@ namespace ringchurn {
 namespace {
 
 // Younger than liburing 2.3's header: enum io_uring_socket_op in include/uapi/linux/io_uring.h.
-constexpr unsigned kSocketOpSetSockOpt = 3;
+constexpr unsigned kSocketOpGetSockOpt = 2, kSocketOpSetSockOpt = 3;
+constexpr std::uint8_t kFixedFdInstall = 54;  // IORING_OP_FIXED_FD_INSTALL, Linux 6.8
 
 }  // namespace
 
@@ -49,7 +51,9 @@ Ring::~Ring() { io_uring_queue_exit(&ring_); }
 io_uring_sqe* Ring::prepare(Token token) {
   const unsigned needed = next_limit_ ? 2 : 1;  // a limit and its operation go in one batch
   if (io_uring_sq_space_left(&ring_) < needed) submit();
-  return blank(token);
+  io_uring_sqe* sqe = blank(token);
+  sqe->flags = std::exchange(next_link_, std::uint8_t{0});
+  return sqe;
 }
 
 io_uring_sqe* Ring::blank(Token token) {
@@ -63,7 +67,7 @@ io_uring_sqe* Ring::blank(Token token) {
 io_uring_sqe* Ring::prepare_on(Slot slot, Token token) {
   io_uring_sqe* sqe = prepare(token);
   sqe->fd = static_cast<int>(slot);
-  sqe->flags = IOSQE_FIXED_FILE;
+  sqe->flags |= IOSQE_FIXED_FILE;
   if (next_limit_) {
     sqe->flags |= IOSQE_IO_LINK;
     io_uring_sqe* limit = blank(next_limit_token_);
@@ -81,11 +85,18 @@ void Ring::limit_next(const __kernel_timespec* limit, Token token) {
   next_limit_token_ = token;
 }
 
-void Ring::socket(Slot slot, int family, Token token) {
+void Ring::link_next(bool hard) { next_link_ = hard ? IOSQE_IO_HARDLINK : IOSQE_IO_LINK; }
+
+int Ring::place(Slot slot, int fd) {
+  const int updated = io_uring_register_files_update(&ring_, slot, &fd, 1);
+  return updated == 1 ? 0 : updated;
+}
+
+void Ring::socket(Slot slot, int domain, Token token, int type) {
   io_uring_sqe* sqe = prepare(token);
   sqe->opcode = IORING_OP_SOCKET;
-  sqe->fd = family;
-  sqe->off = SOCK_STREAM;
+  sqe->fd = domain;
+  sqe->off = static_cast<unsigned>(type);
   sqe->file_index = slot + 1;  // 0 would mean an ordinary descriptor
 }
 
@@ -104,18 +115,65 @@ void Ring::accept(int listener, bool multishot, Token token) {
   if (multishot) sqe->ioprio = IORING_ACCEPT_MULTISHOT;
 }
 
-void Ring::send(Slot slot, std::span<const std::byte> bytes, Token token) {
+void Ring::accept_into(Slot listener, Slot slot, Token token) {
+  io_uring_sqe* sqe = prepare_on(listener, token);
+  sqe->opcode = IORING_OP_ACCEPT;
+  sqe->file_index = slot + 1;
+}
+
+void Ring::send(Slot slot, std::span<const std::byte> bytes, Token token, int flags) {
   io_uring_sqe* sqe = prepare_on(slot, token);
   sqe->opcode = IORING_OP_SEND;
   sqe->addr = reinterpret_cast<std::uint64_t>(bytes.data());
   sqe->len = static_cast<unsigned>(bytes.size());
+  sqe->msg_flags = static_cast<unsigned>(flags);
 }
 
-void Ring::receive(Slot slot, std::span<std::byte> buffer, Token token) {
+void Ring::send_zero_copy(Slot slot, std::span<const std::byte> bytes, Token token) {
+  send(slot, bytes, token);
+  ring_.sq.sqes[(ring_.sq.sqe_tail - 1) & ring_.sq.ring_mask].opcode = IORING_OP_SEND_ZC;
+}
+
+void Ring::write(Slot slot, std::span<const std::byte> bytes, Token token) {
+  io_uring_sqe* sqe = prepare_on(slot, token);
+  sqe->opcode = IORING_OP_WRITE;
+  sqe->addr = reinterpret_cast<std::uint64_t>(bytes.data());
+  sqe->len = static_cast<unsigned>(bytes.size());
+}
+
+void Ring::read(Slot slot, std::span<std::byte> buffer, Token token) {
+  io_uring_sqe* sqe = prepare_on(slot, token);
+  sqe->opcode = IORING_OP_READ;
+  sqe->addr = reinterpret_cast<std::uint64_t>(buffer.data());
+  sqe->len = static_cast<unsigned>(buffer.size());
+}
+
+void Ring::receive(Slot slot, std::span<std::byte> buffer, Token token, int flags) {
   io_uring_sqe* sqe = prepare_on(slot, token);
   sqe->opcode = IORING_OP_RECV;
   sqe->addr = reinterpret_cast<std::uint64_t>(buffer.data());
   sqe->len = static_cast<unsigned>(buffer.size());
+  sqe->msg_flags = static_cast<unsigned>(flags);
+}
+
+void Ring::receive_multishot(Slot slot, std::span<std::byte> buffers, unsigned count,
+                             std::uint16_t group, Token token, Token ignored) {
+  // What an earlier operation has left of the group goes first: -ENOENT if nothing.
+  io_uring_sqe* sqe = prepare(ignored);
+  sqe->opcode = IORING_OP_REMOVE_BUFFERS;
+  sqe->fd = static_cast<int>(count);
+  sqe->buf_group = group;
+  sqe = prepare(ignored);
+  sqe->opcode = IORING_OP_PROVIDE_BUFFERS;
+  sqe->fd = static_cast<int>(count);
+  sqe->addr = reinterpret_cast<std::uint64_t>(buffers.data());
+  sqe->len = static_cast<unsigned>(buffers.size() / count);
+  sqe->buf_group = group;
+  sqe = prepare_on(slot, token);
+  sqe->opcode = IORING_OP_RECV;
+  sqe->ioprio = IORING_RECV_MULTISHOT;
+  sqe->flags |= IOSQE_BUFFER_SELECT;
+  sqe->buf_group = group;
 }
 
 void Ring::shutdown(Slot slot, int how, Token token) {
@@ -134,6 +192,11 @@ void Ring::set_option(Slot slot, int level, int name, std::span<const std::byte>
   sqe->addr = static_cast<std::uint32_t>(level) | (static_cast<std::uint64_t>(name) << 32);
   sqe->file_index = static_cast<unsigned>(value.size());
   sqe->addr3 = reinterpret_cast<std::uint64_t>(value.data());
+}
+
+void Ring::get_option(Slot slot, int level, int name, std::span<std::byte> value, Token token) {
+  set_option(slot, level, name, value, token);
+  ring_.sq.sqes[(ring_.sq.sqe_tail - 1) & ring_.sq.ring_mask].cmd_op = kSocketOpGetSockOpt;
 }
 
 void Ring::poll(Slot slot, unsigned events, Token token) {
@@ -163,11 +226,31 @@ void Ring::cancel_all(Token token) {
   sqe->cancel_flags = IORING_ASYNC_CANCEL_ANY;
 }
 
+void Ring::cancel(Slot slot, Token token) {
+  io_uring_sqe* sqe = prepare(token);
+  sqe->opcode = IORING_OP_ASYNC_CANCEL;
+  sqe->fd = static_cast<int>(slot);
+  sqe->cancel_flags =
+      IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_FD_FIXED | IORING_ASYNC_CANCEL_ALL;
+}
+
+void Ring::cancel_token(Token victim, Token token) {
+  io_uring_sqe* sqe = prepare(token);
+  sqe->opcode = IORING_OP_ASYNC_CANCEL;
+  sqe->fd = -1;
+  sqe->addr = victim;
+}
+
+void Ring::install(Slot slot, Token token) {
+  io_uring_sqe* sqe = prepare_on(slot, token);
+  sqe->opcode = kFixedFdInstall;
+}
+
 void Ring::nop(Token token, bool linked) {
   io_uring_sqe* sqe = prepare(token);
   sqe->opcode = IORING_OP_NOP;
   sqe->fd = -1;
-  if (linked) sqe->flags = IOSQE_IO_LINK;
+  if (linked) sqe->flags |= IOSQE_IO_LINK;
 }
 
 unsigned Ring::flush() {

@@ -31,7 +31,8 @@ struct RingSettings {
 struct Completion {
   std::uint64_t token;  ///< what the operation was prepared with
   std::int32_t result;  ///< as the system call's, errors as -errno
-  bool more;            ///< a multishot operation that goes on
+  bool more;            ///< a multishot operation that goes on, or a notification that is to come
+  bool notification = false;  ///< the kernel no longer needs the buffer of a send_zero_copy()
 };
 
 /// A ring, its descriptor table and its counters. Everything must be called by the thread that made
@@ -56,23 +57,40 @@ class Ring {
 
   // -- prepare ----------------------------------------------------------------------------------
 
-  /// A TCP socket of `family` (AF_INET, AF_INET6) in `slot`, which must be empty.
-  void socket(Slot slot, int family, Token token);
+  /// A socket of `domain` (AF_INET, ...) and `type` in `slot`, which must be empty.
+  void socket(Slot slot, int domain, Token token, int type = SOCK_STREAM);
   /// connect(2). AF_UNSPEC as family dissolves the connection (tcp_disconnect() in net/ipv4/tcp.c).
   void connect(Slot slot, const sockaddr* address, socklen_t length, Token token);
   /// accept(2) into a slot that the kernel picks: the result. With `multishot`, one operation
   /// accepts until it fails or is cancelled. A full table closes the accepted connection (ENFILE):
   /// size it.
   void accept(int listener, bool multishot, Token token);
-  /// send(2), never raising SIGPIPE (io_uring adds MSG_NOSIGNAL to IORING_OP_SEND).
-  void send(Slot slot, std::span<const std::byte> bytes, Token token);
-  /// recv(2) into `buffer`.
-  void receive(Slot slot, std::span<std::byte> buffer, Token token);
+  /// accept(2) from the listener in slot `listener` into `slot`, which must be empty.
+  void accept_into(Slot listener, Slot slot, Token token);
+  /// send(2) with `flags` (MSG_*), never raising SIGPIPE (io_uring adds MSG_NOSIGNAL to
+  /// IORING_OP_SEND).
+  void send(Slot slot, std::span<const std::byte> bytes, Token token, int flags = 0);
+  /// IORING_OP_SEND_ZC: two completions, even for a send that fails; the second is a
+  /// `notification`.
+  void send_zero_copy(Slot slot, std::span<const std::byte> bytes, Token token);
+  /// write(2), which raises SIGPIPE.
+  void write(Slot slot, std::span<const std::byte> bytes, Token token);
+  /// read(2) into `buffer`.
+  void read(Slot slot, std::span<std::byte> buffer, Token token);
+  /// recv(2) into `buffer` with `flags`.
+  void receive(Slot slot, std::span<std::byte> buffer, Token token, int flags = 0);
+  /// Multishot recv(2) into `count` buffers, the pieces of `buffers`: a completion for each filled
+  /// one, and a last one at the stream's end, at an error, or with -ENOBUFS when none is left.
+  /// `group` names the buffers and must be this operation's alone.
+  void receive_multishot(Slot slot, std::span<std::byte> buffers, unsigned count,
+                         std::uint16_t group, Token token, Token ignored);
   /// shutdown(2). Always runs on an io-wq worker thread (io_uring/net.c: io_shutdown_prep forces
   /// it).
   void shutdown(Slot slot, int how, Token token);
   /// setsockopt(2) through IORING_OP_URING_CMD, Linux 6.7 or later.
   void set_option(Slot slot, int level, int name, std::span<const std::byte> value, Token token);
+  /// getsockopt(2) likewise; the kernel lets it through for SOL_SOCKET only.
+  void get_option(Slot slot, int level, int name, std::span<std::byte> value, Token token);
   /// poll(2) for `events`; POLLERR and POLLHUP are always reported.
   void poll(Slot slot, unsigned events, Token token);
   /// Completes with -ETIME after `time`.
@@ -81,12 +99,26 @@ class Ring {
   void close(Slot slot, Token token);
   /// Cancels every operation in flight on this ring.
   void cancel_all(Token token);
+  /// Cancels every operation in flight on the descriptor in `slot`: their number, or -ENOENT.
+  void cancel(Slot slot, Token token);
+  /// Cancels the operation that was prepared with `victim`.
+  void cancel_token(Token victim, Token token);
+  /// An ordinary descriptor for what is in `slot`: the result, the caller's to close. Linux 6.8.
+  void install(Slot slot, Token token);
   /// Does nothing, completes with 0. For measuring what a round trip costs. `linked`: the next
   /// prepared operation starts when this one has ended.
   void nop(Token token, bool linked = false);
   /// Puts a time limit on the operation prepared next: it completes with -ECANCELED when `limit` is
   /// over. The limit itself completes too, with `token`.
   void limit_next(const __kernel_timespec* limit, Token token);
+  /// The operation prepared next is linked to the one behind it: that begins when this has ended,
+  /// and is cancelled if this fails, unless `hard`.
+  void link_next(bool hard);
+
+  // -- the table, at once -------------------------------------------------------------------------
+
+  /// Puts the file of descriptor `fd` into `slot`; -1 empties it. Returns 0 or -errno.
+  int place(Slot slot, int fd);
 
   // -- submit -----------------------------------------------------------------------------------
 
@@ -120,6 +152,7 @@ class Ring {
   std::uint64_t enters_ = 0;
   const __kernel_timespec* next_limit_ = nullptr;
   Token next_limit_token_ = 0;
+  std::uint8_t next_link_ = 0;  ///< IOSQE_*
   bool saw_overflow_ = false;
 };
 
@@ -130,7 +163,8 @@ unsigned Ring::reap(unsigned limit, F&& f) {
   const unsigned tail = io_uring_smp_load_acquire(ring_.cq.ktail);
   for (; head != tail && seen < limit; ++head, ++seen) {
     const io_uring_cqe& cqe = ring_.cq.cqes[head & ring_.cq.ring_mask];
-    const Completion completion{cqe.user_data, cqe.res, (cqe.flags & IORING_CQE_F_MORE) != 0};
+    const Completion completion{cqe.user_data, cqe.res, (cqe.flags & IORING_CQE_F_MORE) != 0,
+                                (cqe.flags & IORING_CQE_F_NOTIF) != 0};
     // Freed before f runs: f may submit, and the kernel must find room.
     io_uring_smp_store_release(ring_.cq.khead, head + 1);
     f(completion);

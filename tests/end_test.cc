@@ -73,7 +73,7 @@ TEST_P(BuiltinScenario, FinishesOnBothEndsWithItsBytesDelivered) {
   const Scenario scenario = builtin(name);
   const std::string answer = in_lab([&scenario, family = family](const Lab& lab) -> std::string {
     if (family == AF_INET6 && lab.ipv6_destinations.empty()) return "no IPv6 here";
-    Trial trial(lab, {scenario}, {.concurrency = 16, .family = family});
+    Trial trial(lab, {scenario}, {.concurrency = 16}, family);
     trial.play(kConnections);
     const WorkerReport report = trial.worker().report();
     return trial.ledgers() + fmt::format("received {} and {}", report.server[0].received_bytes,
@@ -88,7 +88,7 @@ TEST_P(BuiltinScenario, FinishesOnBothEndsWithItsBytesDelivered) {
 
 std::vector<std::string> builtin_names() {
   std::vector<std::string> names;
-  for (const ScenarioFile& file : builtin_scenarios()) names.push_back(file.name);
+  for (const Scenario& scenario : ordinary_builtins()) names.push_back(scenario.name);
   return names;
 }
 
@@ -154,9 +154,9 @@ TEST_F(EndTest, ALimitThatEndsAfterItsReceiveDisturbsNoLaterConnection) {
             all_finished(1'000, 1'000));
 }
 
-TEST_F(EndTest, AllBuiltinsTogetherFinish) {
+TEST_F(EndTest, AllOrdinaryBuiltinsTogetherFinish) {
   const std::string answer = in_lab([](const Lab& lab) {
-    Trial trial(lab, all_builtins(), {.concurrency = 64});
+    Trial trial(lab, ordinary_builtins(), {.concurrency = 64});
     trial.play(3'000);
     return trial.ledgers();
   });
@@ -200,9 +200,9 @@ TEST_F(EndTest, AWorkerPlaysOneLoadAfterAnother) {
 
 TEST_F(EndTest, EndsOnTwoThreadsServeEachOther) {
   EXPECT_EQ(in_lab([](const Lab& lab) {
-              const std::vector<Scenario> scenarios = all_builtins();
+              const std::vector<Scenario> scenarios = ordinary_builtins();
               Worker::Settings settings{.ends = Worker::Ends::server, .concurrency = 64};
-              const auto endpoints = Trial::make_endpoints(lab, scenarios, settings);
+              const auto endpoints = Trial::make_endpoints(lab, scenarios, settings, AF_INET);
               Link link;
               const std::atomic<bool> never{false};
               WorkerReport served;
@@ -281,7 +281,7 @@ TEST_F(EndTest, AConnectThatIsRefusedUnexpectedlyIsNoConnectionForTheServer) {
   EXPECT_EQ(in_lab([](const Lab& lab) {
               // Listeners of a scenario to which nobody listens.
               Trial trial({builtin("graceful")},
-                          Trial::make_endpoints(lab, {builtin("refused")}, {}));
+                          Trial::make_endpoints(lab, {builtin("refused")}, {}, AF_INET));
               trial.play(200);
               return trial.ledgers() + fmt::format("{} left", sockets_left(1));
             }),

@@ -19,6 +19,7 @@
 
 #include "ring/error.h"
 #include "tests/in_child.h"
+#include "tests/sample_atlas.h"
 #include "tests/sample_results.h"
 
 namespace ringchurn {
@@ -156,6 +157,53 @@ TEST(ReportJson, NamesThatAreNotUtf8DoNotStopTheReport) {
   RunResult run = sample_run();
   run.scenarios[0].name = "caf\xe9.toml";
   EXPECT_EQ(json::parse(run_json(run))["scenarios"][0]["name"], "caf\uFFFD.toml");
+}
+
+TEST(ReportJson, AnAtlasHasEveryAnswerOfEveryStepByEngine) {
+  const json result = json::parse(atlas_json(sample_atlas()));
+  EXPECT_EQ(result["schema_version"], 1);
+  EXPECT_EQ(result["context"]["elapsed_s"], 38.24);
+  EXPECT_EQ(result["interrupted"], false);
+  const json& difference = result["scenarios"][0];
+  EXPECT_EQ(difference["name"], "cancel");
+  EXPECT_EQ(difference["folder"], "options");
+  EXPECT_EQ(difference["runs"], 20);
+  EXPECT_EQ(difference["expected"], true);
+  EXPECT_EQ(difference["skipped"], nullptr);
+  ASSERT_EQ(difference["outcomes"].size(), 6u);
+  EXPECT_EQ(difference["outcomes"][3], json::parse(R"({
+      "engine": "syscall", "side": "client", "step": "recv", "step_number": 2, "declared": "EINTR",
+      "answers": [{"outcome": "EINTR", "count": 20, "expected": true}]})"));
+  EXPECT_EQ(difference["engines"][1]["engine"], "syscall");
+  const json& surprise = result["scenarios"][5];
+  EXPECT_EQ(surprise["expected"], false);
+  EXPECT_EQ(surprise["claims"], json::parse(R"({"S000-08": "wrong"})"));
+  EXPECT_EQ(surprise["engines"][0], json::parse(R"({
+      "engine": "ring", "runs": 20, "finished": 1, "expected": false, "failure": null,
+      "counters": {"OutRsts": {"measured": 19, "declared": 20, "agrees": false},
+                   "Imaginary": {"measured": null, "declared": [0, 20], "agrees": false}}})"));
+}
+
+TEST(ReportJson, AStepThatTheFileDoesNotHaveIsNotInTheAtlas) {
+  const json reset = json::parse(atlas_json(sample_atlas()))["scenarios"][3];
+  EXPECT_EQ(reset["outcomes"][0]["step"], "connect");
+}
+
+TEST(ReportJson, ASkippedScenarioSaysWhyAndIsNotAsExpected) {
+  const json skipped = json::parse(atlas_json(sample_atlas()))["scenarios"][4];
+  EXPECT_THAT(skipped["skipped"].get<std::string>(), HasSubstr("no user namespace"));
+  EXPECT_EQ(skipped["expected"], false);
+  EXPECT_EQ(skipped["runs"], 0);
+  EXPECT_EQ(skipped["engines"], json::array());
+}
+
+TEST(ReportJson, AClaimHasItsVerdictAndWhoShowsIt) {
+  const json claims = json::parse(atlas_json(sample_atlas()))["claims"];
+  ASSERT_EQ(claims.size(), 5u);
+  EXPECT_EQ(claims[1]["id"], "S000-05");
+  EXPECT_EQ(claims[1]["verdict"], "partly");
+  EXPECT_EQ(claims[1]["shown_by"], json::parse(R"(["recv-after-reset", "race-send-close"])"));
+  EXPECT_EQ(claims[4]["verdict"], "not_applicable");
 }
 
 /// A folder of the test's own.

@@ -4,8 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <sstream>
-
+#include "tests/report_testing.h"
 #include "tests/sample_results.h"
 
 namespace ringchurn {
@@ -14,48 +13,6 @@ namespace {
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
-}
-
-/// The text with runs of spaces made one.
-std::string squeezed(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    if (c != ' ' || !result.ends_with(' ')) result += c;
-  }
-  return result;
-}
-
-/// The text without escape sequences, each of which ends with 'm'.
-std::string plain(const std::string& text) {
-  std::string result;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] == '\x1b')
-      at = text.find('m', at);
-    else
-      result += text[at];
-  }
-  return result;
-}
-
-/// The report's line that holds `part`, runs of spaces made one.
-std::string line_with(const std::string& report, const std::string& part) {
-  for (const std::string& line : lines_of(report)) {
-    if (line.find(part) == line.npos) continue;
-    return squeezed(line);
-  }
-  ADD_FAILURE() << "no line with " << part << " in\n" << report;
-  return "";
-}
-
-void expect_fits(const std::string& report, std::size_t width) {
-  for (const std::string& line : lines_of(report)) EXPECT_LE(display_width(line), width) << line;
-}
 
 TEST(ReportText, RunTellsTheWholeAccount) {
   const std::string report = run_report(sample_run(), {});

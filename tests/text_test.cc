@@ -79,5 +79,15 @@ TEST(Text, TintIsWrittenOnlyInColour) {
   EXPECT_EQ(tinted("so so", Tint::none, {true, 80}), "so so");
 }
 
+TEST(Text, AHangingTextIsIndentedAndPrintable) {
+  EXPECT_EQ(hanging("one two three", 10, 3), "   one two\n   three\n");
+  EXPECT_EQ(hanging("a\nb", 10, 2), "  a?b\n");
+}
+
+TEST(Text, PaddingCountsColumns) {
+  EXPECT_EQ(padded("閉", 4), "閉  ");
+  EXPECT_EQ(padded("closed", 4), "closed");
+}
+
 }  // namespace
 }  // namespace ringchurn

@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <functional>
 #include <numeric>
@@ -36,18 +38,48 @@ inline std::string refusal_of_a_trial() {
 
 inline Scenario builtin(const std::string& name) { return compile(find_scenario(name)); }
 
-inline std::vector<Scenario> all_builtins() {
+/// True for a scenario of two TCP ends that do one ordinary thing after the other: what is known
+/// about its bytes and the order of its steps before anything is played.
+inline bool is_ordinary(const Scenario& scenario) {
+  const auto lingers = [](const SocketOption& option) {
+    return option.level == SOL_SOCKET && option.name == SO_LINGER &&
+           option.value[4] != std::byte{0};
+  };
+  const auto ordinary = [&](const Script& script) {
+    if (std::any_of(script.listener_options.begin(), script.listener_options.end(), lingers)) {
+      return false;
+    }
+    return std::all_of(script.steps.begin(), script.steps.end(), [&](const Step& step) {
+      const bool rare = step.op == Op::plain || step.op == Op::fill || step.op == Op::write ||
+                        step.op == Op::read || step.op == Op::receive_multi ||
+                        step.op == Op::poll || step.op == Op::so_error ||
+                        (step.op == Op::option && lingers(step.option));
+      return !rare && step.socket == 0 && !step.is_one_operation() && step.place == Place::server &&
+             step.option.name != SO_ATTACH_FILTER && step.at_least_ns == 0 &&
+             !step.expect.allows(errno_outcome(ETIMEDOUT)) &&
+             !step.expect.allows(errno_outcome(EBADF));
+    });
+  };
+  return scenario.domain == 0 && scenario.sysctls.empty() && ordinary(scenario.client) &&
+         ordinary(scenario.server);
+}
+
+/// The built-in scenarios that are ordinary.
+inline std::vector<Scenario> ordinary_builtins() {
   std::vector<Scenario> scenarios;
-  for (const ScenarioFile& file : builtin_scenarios()) scenarios.push_back(compile(file));
+  for (const ScenarioFile& file : builtin_scenarios()) {
+    if (Scenario scenario = compile(file); is_ordinary(scenario)) scenarios.push_back(scenario);
+  }
   return scenarios;
 }
 
 /// Scenarios, their listeners, and one worker. Not to be moved: the worker refers to the rest.
 class Trial {
  public:
-  Trial(const Lab& lab, std::vector<Scenario> scenarios, Worker::Settings settings = {})
+  Trial(const Lab& lab, std::vector<Scenario> scenarios, Worker::Settings settings = {},
+        int family = AF_INET)
       : scenarios_(std::move(scenarios)),
-        endpoints_(make_endpoints(lab, scenarios_, settings)),
+        endpoints_(make_endpoints(lab, scenarios_, settings, family)),
         worker_(settings, scenarios_, endpoints_, link_, stop_) {}
 
   /// With listeners that are not the scenarios' own.
@@ -58,14 +90,8 @@ class Trial {
 
   static std::vector<Endpoint> make_endpoints(const Lab& lab,
                                               const std::vector<Scenario>& scenarios,
-                                              const Worker::Settings& settings) {
-    std::vector<Endpoint> endpoints;
-    for (const Scenario& scenario : scenarios) {
-      endpoints.emplace_back(
-          scenario, settings.family, Worker::backlog(settings.concurrency),
-          settings.family == AF_INET ? lab.ipv4_destinations : lab.ipv6_destinations);
-    }
-    return endpoints;
+                                              const Worker::Settings& settings, int family) {
+    return ringchurn::make_endpoints(scenarios, lab, family, Worker::backlog(settings.concurrency));
   }
 
   static Mix even_mix(std::size_t scenarios) {

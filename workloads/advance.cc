@@ -1,5 +1,6 @@
 // The state machine: see connection.h. An outcome that the step expects leads to the next step, any
-// other to the close that clears up; the script is never skipped, retried or reordered.
+// other to the closes that clear up; the script is never skipped, retried or reordered.
+#include <bit>
 #include <cerrno>
 
 #include "workloads/connection.h"
@@ -9,43 +10,87 @@ namespace {
 
 using Next = Transition::Next;
 
-bool receives(Op op) { return op == Op::receive || op == Op::receive_any || op == Op::recv_eof; }
+bool receives(Op op) {
+  return op == Op::receive || op == Op::receive_any || op == Op::receive_multi ||
+         op == Op::recv_eof || op == Op::read;
+}
 
-/// True while the step wants more bytes than `moved` brought.
+bool moves_bytes(Op op) {
+  return receives(op) || op == Op::send || op == Op::write || op == Op::fill;
+}
+
+/// True while the step wants more bytes than `moved` brought. What is started, and what must not
+/// wait, is one operation.
 bool goes_on(Connection& connection, const Step& step, std::uint32_t moved) {
-  if (step.op == Op::receive_any) return false;
-  if (step.op == Op::recv_eof) return true;
+  if (step.op == Op::recv_eof || step.op == Op::fill || step.op == Op::receive_multi) return true;
+  if (step.op == Op::receive_any || step.op == Op::read || step.op == Op::write ||
+      step.is_one_operation()) {
+    return false;
+  }
   connection.remaining -= moved;
   return connection.remaining > 0;
 }
 
+Outcome failure(const Step& step, int error) {
+  // A pause ends by its timer, a fill by a full queue; a limited operation is cancelled by its own.
+  if (step.op == Op::pause && error == ETIME) return Outcome::ok;
+  if (step.op == Op::fill && error == EAGAIN) return Outcome::ok;
+  if (step.limited && error == ECANCELED) return Outcome::timeout;
+  return errno_outcome(error);
+}
+
 Outcome outcome_of(const Step& step, std::int32_t result) {
-  if (result < 0) {
-    // A pause ends by its timer; a limited receive is cancelled by its own.
-    if (step.op == Op::pause && result == -ETIME) return Outcome::ok;
-    if (step.limited && result == -ECANCELED) return Outcome::timeout;
-    return errno_outcome(-result);
-  }
+  if (result < 0) return failure(step, -result);
+  if (step.op == Op::so_error) return errno_outcome(result);
+  if (step.op == Op::poll) return events_outcome(static_cast<unsigned>(result));
+  if (step.act == Act::state || step.act == Act::peer_state) return state_outcome(result);
   if (result == 0 && receives(step.op) && step.op != Op::recv_eof) return Outcome::eof;
+  const bool wants_all = step.op == Op::send || (step.detail & MSG_WAITALL) != 0;
+  if (wants_all && step.is_one_operation() && static_cast<std::uint32_t>(result) < step.bytes) {
+    return Outcome::cut_short;
+  }
   return Outcome::ok;
 }
 
-void note_socket(Connection& connection, const Step& step, Outcome outcome) {
-  if (outcome != Outcome::ok) return;
-  if (step.op == Op::socket) connection.has_socket = true;
-  if (step.op == Op::close) connection.has_socket = false;
+bool in_time(const Step& step, std::uint64_t took_ns) {
+  return took_ns >= step.at_least_ns && (step.at_most_ns == 0 || took_ns <= step.at_most_ns);
+}
+
+std::uint8_t bit(unsigned socket) { return static_cast<std::uint8_t>(1U << socket); }
+
+/// The sockets that the step makes when it ends `ok`.
+std::uint8_t made_by(const Step& step) {
+  switch (step.act) {
+    case Act::pair:
+    case Act::pipe:
+      return bit(step.socket) | bit(step.other);
+    case Act::listen:
+    case Act::dup:
+    case Act::file:
+      return bit(step.socket);
+    default:
+      return step.op == Op::socket || step.op == Op::accept_from ? bit(step.socket)
+                                                                 : std::uint8_t{0};
+  }
+}
+
+bool takes_socket_away(const Step& step) {
+  return step.op == Op::close || step.act == Act::die_exit || step.act == Act::die_kill ||
+         step.act == Act::die_pending;
+}
+
+void note_sockets(Connection& connection, const Step& step, Outcome outcome) {
+  // A close that fails had nothing to close.
+  if (takes_socket_away(step) && (outcome == Outcome::ok || step.op == Op::close)) {
+    connection.sockets &= static_cast<std::uint8_t>(~bit(step.socket));
+  }
+  if (outcome == Outcome::ok) connection.sockets |= made_by(step);
 }
 
 void enter(Connection& connection, const Script& script, unsigned step) {
   connection.step = static_cast<std::uint16_t>(step);
   connection.remaining = script.steps[step].bytes;
-}
-
-Next give_up(Connection& connection, const Script& script) {
-  if (!connection.has_socket) return Next::given_up;
-  connection.stage = Stage::cleaning;
-  enter(connection, script, script.clean_up());
-  return Next::step;
+  connection.moved = 0;
 }
 
 Next move_on(Connection& connection, const Script& script) {
@@ -54,7 +99,23 @@ Next move_on(Connection& connection, const Script& script) {
   return Next::step;
 }
 
+/// One close of the clean-up is done; `socket` is gone.
+Next go_on_cleaning(Connection& connection) {
+  connection.sockets &= static_cast<std::uint8_t>(~bit(socket_to_close(connection)));
+  return connection.sockets == 0 ? Next::given_up : Next::step;
+}
+
+Next give_up(Connection& connection, const Script& script) {
+  connection.stage = Stage::cleaning;
+  enter(connection, script, script.clean_up());
+  return connection.sockets == 0 && connection.in_flight == 0 ? Next::given_up : Next::clean_up;
+}
+
 }  // namespace
+
+std::uint8_t socket_to_close(const Connection& connection) {
+  return static_cast<std::uint8_t>(std::countr_zero(connection.sockets));
+}
 
 void begin(Connection& connection, const Script& script, std::uint16_t scenario,
            std::uint16_t first_step) {
@@ -65,26 +126,37 @@ void begin(Connection& connection, const Script& script, std::uint16_t scenario,
   enter(connection, script, first_step);
 }
 
-Transition advance(Connection& connection, const Script& script, std::int32_t result) {
-  const Step& step = script.steps[connection.step];
+void overlap(Connection& connection, const Script& script) {
+  enter(connection, script, connection.step + 1U);
+}
+
+Transition advance(Connection& connection, const Script& script, unsigned index,
+                   std::int32_t result, std::uint64_t took_ns) {
+  const Step& step = script.steps[index];
   Transition transition;
-  if (result > 0 && (step.op == Op::send || receives(step.op))) {
+  if (result > 0 && moves_bytes(step.op)) {
     transition.moved = static_cast<std::uint32_t>(result);
-    if (goes_on(connection, step, transition.moved)) return transition;
+    if (step.overlap == Overlap::none) connection.moved += transition.moved;
+    if (connection.stage == Stage::playing && goes_on(connection, step, transition.moved)) {
+      return transition;
+    }
   }
   const Outcome outcome = outcome_of(step, result);
-  note_socket(connection, step, outcome);
+  const bool cleans = index == script.clean_up();
   if (connection.stage == Stage::cleaning) {
-    connection.has_socket = false;
-    transition.next = Next::given_up;
+    if (!cleans) note_sockets(connection, step, outcome);
+    transition.next = cleans ? go_on_cleaning(connection) : Next::nothing;
     return transition;
   }
+  note_sockets(connection, step, outcome);
   transition.step_ended = true;
   transition.outcome = outcome;
-  transition.expected = step.expect.allows(outcome);
-  if (step.op == Op::close && !transition.expected)
-    connection.has_socket = false;  // nothing to close
-  transition.next = transition.expected ? move_on(connection, script) : give_up(connection, script);
+  transition.expected = step.expect.allows(outcome) && in_time(step, took_ns);
+  if (!transition.expected) {
+    transition.next = give_up(connection, script);
+  } else {
+    transition.next = step.overlap == Overlap::none ? move_on(connection, script) : Next::nothing;
+  }
   return transition;
 }
 

@@ -1,6 +1,12 @@
-# Writes OUTPUT, a C++ file that holds every file of the list SCENARIOS (all below FOLDER), for
-# workloads/embedded.h. Every byte of a text is written as \xNN, so a text may hold anything:
-# quotes, a raw string's delimiter, a NUL.
+# Writes OUTPUT, a C++ file that holds every file of the list SCENARIOS (all below FOLDER) and the
+# file CLAIMS, for workloads/embedded.h. Every byte of a text is written as \xNN, so a text may hold
+# anything: quotes, a raw string's delimiter, a NUL.
+
+function(read_escaped file result)
+  file(READ ${file} text HEX)
+  string(REGEX REPLACE "(..)" "\\\\x\\1" text "${text}")
+  set(${result} "${text}" PARENT_SCOPE)
+endfunction()
 
 set(entries "")
 foreach(file IN LISTS SCENARIOS)
@@ -19,13 +25,13 @@ foreach(entry IN LISTS entries)
     message(FATAL_ERROR "Two scenarios are named ${name}; rename ${FOLDER}/${path}")
   endif()
   set(previous "${name}")
-  file(READ ${FOLDER}/${path} text HEX)
-  string(REGEX REPLACE "(..)" "\\\\x\\1" text "${text}")
+  read_escaped(${FOLDER}/${path} text)
   string(APPEND rows "    {\"${name}\"sv, \"${path}\"sv, \"${text}\"sv},\n")
 endforeach()
 
 list(LENGTH entries count)
-file(WRITE ${OUTPUT} "// Generated from workloads/scenarios.
+read_escaped(${CLAIMS} claims)
+file(WRITE ${OUTPUT} "// Generated from workloads/scenarios and workloads/claims.toml.
 #include \"workloads/embedded.h\"
 
 #include <array>
@@ -39,6 +45,8 @@ ${rows}}};
 }  // namespace
 
 std::span<const EmbeddedScenario> embedded_scenarios() { return kScenarios; }
+
+std::string_view embedded_claims() { return \"${claims}\"sv; }
 
 }  // namespace ringchurn
 ")

@@ -1,5 +1,6 @@
-// The built-in scenario files, carried inside the binary so that it runs from any folder and on a
-// machine without the sources. embed_scenarios.cmake generates the definition at build time.
+// The built-in scenario files and the claims, carried inside the binary so that it runs from any
+// folder and on a machine without the sources. embed_scenarios.cmake generates the definitions at
+// build time.
 #pragma once
 
 #include <span>
@@ -16,5 +17,8 @@ struct EmbeddedScenario {
 
 /// Every built-in scenario, sorted by name. May be called from any thread.
 std::span<const EmbeddedScenario> embedded_scenarios();
+
+/// workloads/claims.toml, byte for byte. Lives as long as the program.
+std::string_view embedded_claims();
 
 }  // namespace ringchurn

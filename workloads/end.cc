@@ -2,19 +2,26 @@
 //
 // An operation's token (user_data):
 //
-//   63     62    60 59                 32 31                        0
-//   +------+-------+---------------------+---------------------------+
-//   | side | kind  | generation (28 bit) | slot or acceptor          |
-//   +------+-------+---------------------+---------------------------+
+//   63     62    60 59                 32 31     24 23               0
+//   +------+-------+---------------------+---------+------------------+
+//   | side | kind  | generation (28 bit) | step    | slot or acceptor |
+//   +------+-------+---------------------+---------+------------------+
 #include "workloads/end.h"
+
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "workloads/act.h"
 
 namespace ringchurn {
 namespace {
 
-enum Kind : unsigned { kStep, kLimit, kAccept, kAcceptPause, kRelease };
+enum Kind : unsigned { kStep, kLimit, kCancel, kAccept, kAcceptPause, kRelease, kIgnored };
 
 constexpr std::uint32_t kGenerationMask = (1U << 28) - 1;
 constexpr std::size_t kBufferBytes = 64 * 1024;
@@ -27,15 +34,59 @@ unsigned kind_of(Ring::Token token) { return (token >> 60) & 7; }
 std::uint32_t generation_of(Ring::Token token) {
   return static_cast<std::uint32_t>(token >> 32) & kGenerationMask;
 }
-std::uint32_t index_of(Ring::Token token) { return static_cast<std::uint32_t>(token); }
+unsigned step_of(Ring::Token token) { return static_cast<unsigned>(token >> 24) & 0xff; }
+std::uint32_t index_of(Ring::Token token) { return static_cast<std::uint32_t>(token) & 0xffffff; }
 
 /// True for a step that waits for the peer, rather than bringing it something.
 bool takes(Op op) {
-  return op == Op::receive || op == Op::receive_any || op == Op::recv_eof || op == Op::wait ||
-         op == Op::pause;
+  return op == Op::receive || op == Op::receive_any || op == Op::receive_multi ||
+         op == Op::recv_eof || op == Op::read || op == Op::wait || op == Op::poll ||
+         op == Op::accept_from || op == Op::pause;
+}
+
+bool needs_belongings(const Step& step) {
+  return step.op == Op::plain || step.op == Op::so_error || step.op == Op::get_option ||
+         step.socket != 0 || step.overlap != Overlap::none;
+}
+
+bool needs_belongings(std::span<const Scenario> scenarios, Side side) {
+  return std::any_of(scenarios.begin(), scenarios.end(), [side](const Scenario& scenario) {
+    const std::vector<Step>& steps = scenario.script(side).steps;
+    return std::any_of(steps.begin(), steps.end(),
+                       [](const Step& step) { return needs_belongings(step); });
+  });
+}
+
+/// A send that is one operation takes all its bytes from one buffer.
+std::size_t largest_send(std::span<const Scenario> scenarios, Side side) {
+  std::size_t largest = 0;
+  for (const Scenario& scenario : scenarios) {
+    for (const Step& step : scenario.script(side).steps) {
+      if (step.op == Op::send && step.is_one_operation()) {
+        largest = std::max<std::size_t>(largest, step.bytes);
+      }
+    }
+  }
+  return largest;
+}
+
+/// An address that no program has.
+std::byte* nowhere() { return reinterpret_cast<std::byte*>(1); }
+
+void close_if_open(int& fd) {
+  if (fd >= 0) ::close(fd);
+  fd = -1;
 }
 
 }  // namespace
+
+unsigned End::sockets_per_connection(std::span<const Scenario> scenarios, Side side) {
+  std::size_t most = 1;
+  for (const Scenario& scenario : scenarios) {
+    most = std::max(most, scenario.script(side).sockets.size());
+  }
+  return static_cast<unsigned>(most);
+}
 
 End::End(Ring& ring, const Settings& settings, std::span<const Scenario> scenarios,
          std::span<const Endpoint> endpoints, Observer& observer)
@@ -45,12 +96,18 @@ End::End(Ring& ring, const Settings& settings, std::span<const Scenario> scenari
       endpoints_(endpoints),
       observer_(observer),
       slots_(settings.slots),
-      out_(kBufferBytes, std::byte{'x'}),
+      belongings_(needs_belongings(scenarios, settings.side) ? settings.slots : 0),
+      out_(std::max(kBufferBytes, largest_send(scenarios, settings.side)), std::byte{'x'}),
       in_(kBufferBytes) {
   gives_.reserve(settings.slots);
   takes_.reserve(settings.slots);
   resting_ = Fifo(settings.slots);
   free_.reserve(settings.slots);
+  std::size_t longest = 0;
+  for (const Scenario& scenario : scenarios) {
+    longest = std::max(longest, scenario.script(settings.side).steps.size());
+  }
+  for (Belongings& own : belongings_) own.issued.resize(longest);
   if (settings.side == Side::server) return;  // there the kernel picks the slot
   for (std::uint32_t index = settings.slots; index-- > 0;) free_.push_back(index);
 }
@@ -59,9 +116,15 @@ const Script& End::script(const Slot& slot) const {
   return scenarios_[slot.connection.scenario].script(settings_.side);
 }
 
-Ring::Token End::token(unsigned kind, std::uint32_t generation, std::uint32_t index) const {
+Ring::Token End::token(unsigned kind, std::uint32_t generation, unsigned step,
+                       std::uint32_t index) const {
   return static_cast<Ring::Token>(settings_.side) << 63 | static_cast<Ring::Token>(kind) << 60 |
-         static_cast<Ring::Token>(generation & kGenerationMask) << 32 | index;
+         static_cast<Ring::Token>(generation & kGenerationMask) << 32 |
+         static_cast<Ring::Token>(step) << 24 | index;
+}
+
+Ring::Slot End::place(std::uint32_t index, unsigned socket) const {
+  return settings_.first_slot + socket * settings_.slots + index;
 }
 
 bool End::belongs(const Completion& completion, Side side) {
@@ -76,10 +139,11 @@ void End::start(std::uint16_t scenario, Nanoseconds now) {
   free_.pop_back();
   Slot& slot = slots_[index];
   // A socket that `disconnect` left behind is ready to connect: its script starts behind `socket`.
-  slot.first_step = slot.connection.has_socket ? 1 : 0;
+  slot.first_step = slot.connection.has_socket() ? 1 : 0;
   begin(slot.connection, scenarios_[scenario].client, scenario, slot.first_step);
   slot.heard = slot.established = false;
   slot.started = now;
+  if (!belongings_.empty()) belongings_[index].destination = destination_++;
   ++open_;
   observer_.opened(scenario);
   rest(index, now);
@@ -98,10 +162,10 @@ void End::accept() {
 void End::arm(std::uint32_t index, bool pause_first) {
   const Acceptor& acceptor = acceptors_[index];
   if (acceptor.pause && pause_first) {
-    ring_.pause(acceptor.pause, token(kAcceptPause, 0, index));
+    ring_.pause(acceptor.pause, token(kAcceptPause, 0, 0, index));
   } else {
     ring_.accept(endpoints_[acceptor.scenario].listener(), !acceptor.pause,
-                 token(kAccept, 0, index));
+                 token(kAccept, 0, 0, index));
   }
 }
 
@@ -118,14 +182,14 @@ void End::accepted(std::uint32_t index, const Completion& completion, Nanosecond
   const auto slot_index = static_cast<std::uint32_t>(completion.result) - settings_.first_slot;
   Slot& slot = slots_[slot_index];
   begin(slot.connection, script, scenario, 0);
-  slot.connection.has_socket = true;
+  slot.connection.sockets = 1;
   slot.heard = false;
   slot.established = true;
-  slot.started = now;
+  slot.started = slot.since = now;
   ++open_;
   ++established_;
   observer_.opened(scenario);
-  step_done(slot_index, 0, now);
+  step_done(slot_index, 0, 0, now);
 }
 
 // -- steps are issued
@@ -134,77 +198,173 @@ void End::accepted(std::uint32_t index, const Completion& completion, Nanosecond
 bool End::rests(const Slot& slot) const {
   if (settings_.side == Side::server || slot.connection.stage == Stage::cleaning) return false;
   const unsigned step = slot.connection.step;
-  return step == slot.first_step || script(slot).steps[step - 1].op == Op::connect;
+  if (step == slot.first_step) return true;
+  if (slot.connection.in_flight > 0) return false;
+  const Step& before = script(slot).steps[step - 1];
+  return before.op == Op::connect && before.overlap == Overlap::none && before.socket == 0;
 }
 
 void End::queue(std::uint32_t index) {
-  const Slot& slot = slots_[index];
+  Slot& slot = slots_[index];
+  if (std::exchange(slot.queued, true)) return;
   const Op op = script(slot).steps[slot.connection.step].op;
   (takes(op) ? takes_ : gives_).push_back(index);
 }
 
 void End::rest(std::uint32_t index, Nanoseconds now) {
-  slots_[index].resting_since = now;
+  slots_[index].since = now;
   resting_.push(index);
 }
 
 void End::wake_resting(unsigned limit, Nanoseconds now) {
   for (; limit > 0 && !resting_.empty(); --limit) {
     const std::uint32_t index = resting_.pop();
-    slots_[index].started += now - slots_[index].resting_since;
+    slots_[index].started += now - slots_[index].since;
     queue(index);
   }
 }
 
 void End::issue(std::vector<std::uint32_t>& due, Nanoseconds now) {
-  for (std::uint32_t index : due) issue(index, now);
+  // By index: a step may end at once and put its successor at the end.
+  for (std::size_t i = 0; i < due.size(); ++i) issue(due[i], now);
   due.clear();
 }
 
 void End::issue(std::uint32_t index, Nanoseconds now) {
   Slot& slot = slots_[index];
+  Connection& connection = slot.connection;
+  slot.queued = false;
+  // What is still in flight comes first: settle() goes on.
+  if (connection.stage == Stage::cleaning && connection.in_flight > 0) return;
   const Script& played = script(slot);
-  const Step& step = played.steps[slot.connection.step];
-  if (slot.connection.step == played.teardown) slot.teardown = now;
-  if (step.limited) {
-    ring_.limit_next(&step.time, token(kLimit, slot.connection.generation, index));
-    ++slot.connection.in_flight;
+  while (true) {
+    const unsigned number = connection.step;
+    const Step& step = played.steps[number];
+    if (number == played.teardown) slot.teardown = now;
+    slot.since = now;
+    if (step.op == Op::await) return settle(index, now);
+    if (step.limited) {
+      ring_.limit_next(&step.time, token(kLimit, connection.generation, 0, index));
+      ++connection.in_flight;
+    }
+    if (step.overlap > Overlap::start) ring_.link_next(step.overlap == Overlap::hardlink);
+    ++connection.in_flight;
+    prepare(index, step, token(kStep, connection.generation, number, index));
+    if (step.overlap == Overlap::none) return;
+    belongings_[index].issued[number] = now;
+    overlap(connection, played);
   }
-  ++slot.connection.in_flight;
-  prepare(slot, step, settings_.first_slot + index,
-          token(kStep, slot.connection.generation, index));
 }
 
-void End::prepare(const Slot& slot, const Step& step, Ring::Slot place, Ring::Token token) {
-  const std::size_t wanted = std::min<std::size_t>(slot.connection.remaining, kBufferBytes);
-  const Endpoint& endpoint = endpoints_[slot.connection.scenario];
+void End::prepare(std::uint32_t index, const Step& step, Ring::Token token) {
+  const Slot& slot = slots_[index];
+  const bool cleans = slot.connection.stage == Stage::cleaning;
+  const Ring::Slot at = place(index, cleans ? socket_to_close(slot.connection) : step.socket);
   switch (step.op) {
-    case Op::socket:
-      return ring_.socket(place, settings_.family, token);
+    case Op::socket: {
+      const Endpoint& endpoint = endpoints_[slot.connection.scenario];
+      return ring_.socket(at, endpoint.domain(), token, endpoint.type());
+    }
     case Op::connect:
-      return ring_.connect(place, endpoint.destination(destination_++), endpoint.address_length(),
-                           token);
-    case Op::send:
-      return ring_.send(place, std::span(out_).first(wanted), token);
-    case Op::receive:
-      return ring_.receive(place, std::span(in_).first(wanted), token);
-    case Op::receive_any:
-    case Op::recv_eof:
-      return ring_.receive(place, in_, token);
+      return prepare_connect(index, step, token);
+    case Op::accept_from:
+      return ring_.accept_into(place(index, step.other), at, token);
     case Op::shutdown:
-      return ring_.shutdown(place, step.detail, token);
+      return ring_.shutdown(at, step.detail, token);
     case Op::option:
-      return ring_.set_option(place, step.option.level, step.option.name, step.option.value, token);
+      return ring_.set_option(at, step.option.level, step.option.name,
+                              step.option.bad_pointer
+                                  ? std::span<const std::byte>(nowhere(), sizeof(int))
+                                  : std::span<const std::byte>(step.option.value),
+                              token);
+    case Op::get_option:
+    case Op::so_error:
+      return ring_.get_option(at, step.option.level, step.option.name,
+                              step.option.bad_pointer
+                                  ? std::span<std::byte>(nowhere(), sizeof(int))
+                                  : std::span<std::byte>(belongings_[index].value),
+                              token);
     case Op::disconnect:
-      return ring_.connect(place, &kNoAddress, sizeof kNoAddress, token);
+      return ring_.connect(at, &kNoAddress, sizeof kNoAddress, token);
     case Op::wait:
-      return ring_.poll(place, static_cast<unsigned>(step.detail), token);
+    case Op::poll:
+      return ring_.poll(at, static_cast<unsigned>(step.detail), token);
     case Op::pause:
       return ring_.pause(&step.time, token);
+    case Op::cancel:
+      return prepare_cancel(index, step, token);
+    case Op::plain:
+      return prepare_plain(index, step, token);
     case Op::accept:  // done before the connection had a slot
+    case Op::await:   // no operation
     case Op::close:
-      return ring_.close(place, token);
+      return ring_.close(at, token);
+    default:
+      return prepare_transfer(index, step, token);
   }
+}
+
+void End::prepare_connect(std::uint32_t index, const Step& step, Ring::Token token) {
+  const Endpoint& endpoint = endpoints_[slots_[index].connection.scenario];
+  const Ring::Slot at = place(index, step.socket);
+  if (step.place == Place::server) {
+    const std::uint64_t destination =
+        belongings_.empty() ? destination_++ : belongings_[index].destination;
+    return ring_.connect(at, endpoint.destination(destination), endpoint.address_length(), token);
+  }
+  if (step.place == Place::own) {
+    const Belongings::Address& own = belongings_[index].listeners[step.other];
+    return ring_.connect(at, reinterpret_cast<const sockaddr*>(&own.address), own.length, token);
+  }
+  const auto [address, length] = endpoint.place(step.place);
+  ring_.connect(at, address, length, token);
+}
+
+void End::prepare_transfer(std::uint32_t index, const Step& step, Ring::Token token) {
+  const std::size_t left =
+      step.is_one_operation() ? step.bytes : slots_[index].connection.remaining;
+  const std::size_t wanted = std::min(left, kBufferBytes);
+  const Ring::Slot at = place(index, step.socket);
+  const auto out = std::span<const std::byte>(out_).first(std::min(left, out_.size()));
+  switch (step.op) {
+    case Op::send:
+      return step.zero_copy ? ring_.send_zero_copy(at, out, token)
+                            : ring_.send(at, out, token, step.detail);
+    case Op::write:
+      return ring_.write(at, out, token);
+    case Op::fill:
+      return ring_.send(at, std::span(out_).first(kBufferBytes), token, MSG_DONTWAIT);
+    case Op::read:
+      return ring_.read(at, in_, token);
+    case Op::receive:
+      return ring_.receive(at, std::span(in_).first(wanted), token, step.detail);
+    case Op::receive_multi:
+      return ring_.receive_multishot(at, in_, step.bytes, static_cast<std::uint16_t>(at), token,
+                                     this->token(kIgnored, 0, 0, index));
+    default:
+      return ring_.receive(at, in_, token, step.detail);
+  }
+}
+
+void End::prepare_cancel(std::uint32_t index, const Step& step, Ring::Token token) {
+  const Connection& connection = slots_[index].connection;
+  if ((connection.sockets >> step.socket & 1) != 0) {
+    return ring_.cancel(place(index, step.socket), token);
+  }
+  // The slot is empty; what holds the socket can only be named itself.
+  const std::vector<Step>& steps = script(slots_[index]).steps;
+  unsigned started = connection.step;
+  while (started > 0 &&
+         (steps[started].overlap == Overlap::none || steps[started].socket != step.socket)) {
+    --started;
+  }
+  ring_.cancel_token(this->token(kStep, connection.generation, started, index), token);
+}
+
+void End::prepare_plain(std::uint32_t index, const Step& step, Ring::Token token) {
+  const ActNeeds needed = needs(step.act);
+  if (!needed.fd && !needed.other) return ring_.nop(token);
+  ring_.install(place(index, needed.fd ? step.socket : step.other), token);
 }
 
 // -- completions come back
@@ -221,6 +381,8 @@ void End::complete(const Completion& completion, Nanoseconds now) {
     case kRelease:
       --releasing_;
       return;
+    case kIgnored:
+      return;
     default:
       break;
   }
@@ -233,41 +395,161 @@ void End::complete(const Completion& completion, Nanoseconds now) {
     if (kind_of(completion.token) != kLimit) ++stale_;
     return;
   }
-  --slot.connection.in_flight;
-  if (kind_of(completion.token) == kLimit) return limit_ended(index);
-  step_done(index, completion.result, now);
+  if (!completion.more) --slot.connection.in_flight;
+  if (kind_of(completion.token) != kStep || completion.notification) return settle(index, now);
+  const unsigned number = step_of(completion.token);
+  const Step& step = script(slot).steps[number];
+  if (step.op == Op::plain && slot.connection.stage == Stage::playing) {
+    return installed(index, number, completion.result, now);
+  }
+  step_done(index, number, answer(index, step, completion.result), now);
 }
 
-void End::step_done(std::uint32_t index, std::int32_t result, Nanoseconds now) {
+Nanoseconds End::issued(std::uint32_t index, unsigned number) const {
+  const bool alone = script(slots_[index]).steps[number].overlap == Overlap::none;
+  return alone ? slots_[index].since : belongings_[index].issued[number];
+}
+
+/// A getsockopt's result is the length of what it wrote; a cancel's how many it found, if it went
+/// by the socket.
+std::int32_t End::answer(std::uint32_t index, const Step& step, std::int32_t result) const {
+  const bool by_socket = (slots_[index].connection.sockets >> step.socket & 1) != 0;
+  if (step.op == Op::cancel && by_socket && result == 0) return -ENOENT;
+  if (step.op == Op::get_option) return std::min(result, 0);
+  if (step.op != Op::so_error || result < 0) return result;
+  std::int32_t value = 0;
+  std::memcpy(&value, belongings_[index].value.data(), sizeof value);
+  return value;
+}
+
+// -- steps that are plain system calls
+// ------------------------------------------------------------
+
+/// An act's descriptors come one after the other.
+void End::installed(std::uint32_t index, unsigned number, std::int32_t result, Nanoseconds now) {
+  Belongings& own = belongings_[index];
+  const Step& step = script(slots_[index]).steps[number];
+  const ActNeeds needed = needs(step.act);
+  if (result >= 0 && needed.fd && own.fd < 0) {
+    own.fd = result;
+  } else if (result >= 0 && needed.other) {
+    own.other = result;
+  }
+  if (result >= 0 && needed.other && own.other < 0) {
+    ++slots_[index].connection.in_flight;
+    return ring_.install(place(index, step.other),
+                         token(kStep, slots_[index].connection.generation, number, index));
+  }
+  if (result >= 0) result = act_on(index, step);
+  close_if_open(own.fd);
+  close_if_open(own.other);
+  step_done(index, number, result, now);
+}
+
+std::int32_t End::act_on(std::uint32_t index, const Step& step) {
+  Belongings& own = belongings_[index];
+  const Endpoint& endpoint = endpoints_[slots_[index].connection.scenario];
+  ActOn on{endpoint.domain(), endpoint.type(), own.fd, own.other, {}};
+  on.let_go = [&] {
+    ring_.place(place(index, step.socket), -1);
+    close_if_open(own.fd);
+  };
+  Acted acted = act(step, on);
+  for (auto [made, socket] :
+       {std::pair{&acted.made, step.socket}, std::pair{&acted.made_other, step.other}}) {
+    if (*made >= 0) ring_.place(place(index, socket), *made);
+    close_if_open(*made);
+  }
+  if (step.act == Act::listen) {
+    own.listeners[step.socket] = {acted.address, acted.address_length};
+  }
+  return acted.result;
+}
+
+// -- what a completion leads to
+// -------------------------------------------------------------------
+
+void End::step_done(std::uint32_t index, unsigned number, std::int32_t result, Nanoseconds now) {
   Slot& slot = slots_[index];
-  const unsigned step = slot.connection.step;
-  const Transition transition = advance(slot.connection, script(slot), result);
-  report(slot, step, transition, now);
-  if (transition.next == Transition::Next::again) {
-    queue(index);
-  } else if (transition.next == Transition::Next::step) {
-    rests(slot) ? rest(index, now) : queue(index);
-  } else {
-    end(index, transition.next, now);
+  const unsigned current = slot.connection.step;
+  const Transition transition =
+      advance(slot.connection, script(slot), number, result, now - issued(index, number));
+  report(index, number, result, transition, now);
+  switch (transition.next) {
+    case Transition::Next::again:
+      return script(slot).steps[number].op == Op::receive_multi ? void() : queue(index);
+    case Transition::Next::nothing:
+      return settle(index, now);
+    case Transition::Next::step:
+      // What only waits is never due: it ends when what it waits for does.
+      if (script(slot).steps[slot.connection.step].op == Op::await) return settle(index, now);
+      return rests(slot) ? rest(index, now) : queue(index);
+    case Transition::Next::clean_up:
+      return clean_up(index, current);
+    case Transition::Next::finished:
+    case Transition::Next::given_up:
+      return end(index, transition.next, now);
   }
 }
 
-void End::report(Slot& slot, unsigned step, const Transition& transition, Nanoseconds now) {
+/// Everything that may be in flight is cancelled; when it is gone, settle() goes on.
+void End::clean_up(std::uint32_t index, unsigned last_step) {
+  Connection& connection = slots_[index].connection;
+  if (connection.in_flight == 0) return queue(index);
+  for (unsigned number = 0; number <= last_step; ++number) {
+    const bool may_be =
+        number == last_step || script(slots_[index]).steps[number].overlap != Overlap::none;
+    if (!may_be) continue;
+    ++connection.in_flight;
+    ring_.cancel_token(token(kStep, connection.generation, number, index),
+                       token(kCancel, connection.generation, 0, index));
+  }
+}
+
+/// An operation beside the script's own is gone: whoever waits for that goes on.
+void End::settle(std::uint32_t index, Nanoseconds now) {
+  Slot& slot = slots_[index];
+  Connection& connection = slot.connection;
+  if (connection.in_flight > 0) return;
+  switch (connection.stage) {
+    case Stage::idle:
+      if (settings_.side == Side::client) free_.push_back(index);
+      return;
+    case Stage::cleaning:
+      return connection.sockets == 0 ? end(index, Transition::Next::given_up, now) : queue(index);
+    case Stage::playing:
+      if (script(slot).steps[connection.step].op == Op::await) {
+        step_done(index, connection.step, 0, now);
+      }
+  }
+}
+
+void End::report(std::uint32_t index, unsigned number, std::int32_t result,
+                 const Transition& transition, Nanoseconds now) {
+  Slot& slot = slots_[index];
   const unsigned scenario = slot.connection.scenario;
-  const Op op = script(slot).steps[step].op;
-  if (transition.moved > 0) {
-    op == Op::send ? observer_.sent(scenario, transition.moved)
-                   : observer_.received(scenario, transition.moved);
-    if (settings_.side == Side::client && op != Op::send && !slot.heard) {
+  const Step& step = script(slot).steps[number];
+  // What the sockets of one end tell each other is none of the traffic between the ends.
+  if (transition.moved > 0 && step.socket == 0 && scenarios_[scenario].has_server()) {
+    const bool sends = step.op == Op::send || step.op == Op::write || step.op == Op::fill;
+    sends ? observer_.sent(scenario, transition.moved)
+          : observer_.received(scenario, transition.moved);
+    if (settings_.side == Side::client && !sends && !slot.heard) {
       slot.heard = true;
       observer_.first_byte(scenario, now - slot.started);
     }
   }
   if (!transition.step_ended) return;
-  if (transition.outcome != Outcome::ok || !transition.expected) {
-    observer_.error(scenario, step, transition.outcome, transition.expected);
+  const auto bytes = static_cast<std::int32_t>(slot.connection.moved);
+  observer_.answered({settings_.side, scenario, index, number,
+                      result > 0 ? std::max(result, bytes) : result, transition.outcome,
+                      transition.expected, issued(index, number), now});
+  if (is_error(transition.outcome) || !transition.expected) {
+    observer_.error(scenario, number, transition.outcome, transition.expected);
   }
-  if (transition.outcome == Outcome::ok && op == Op::connect) {
+  const bool to_server = step.op == Op::connect && step.socket == 0 &&
+                         (step.place == Place::server || step.place == Place::any);
+  if (transition.outcome == Outcome::ok && to_server && !slot.established) {
     ++established_;
     slot.established = true;
     observer_.connected(scenario, now - slot.started);
@@ -289,17 +571,11 @@ void End::end(std::uint32_t index, Transition::Next how, Nanoseconds now) {
   if (settings_.side == Side::client && slot.connection.in_flight == 0) free_.push_back(index);
 }
 
-void End::limit_ended(std::uint32_t index) {
-  const Connection& connection = slots_[index].connection;
-  const bool was_last = connection.stage == Stage::idle && connection.in_flight == 0;
-  if (settings_.side == Side::client && was_last) free_.push_back(index);
-}
-
 void End::release_sockets() {
   for (std::uint32_t index : free_) {
-    if (!slots_[index].connection.has_socket) continue;
-    slots_[index].connection.has_socket = false;
-    ring_.close(settings_.first_slot + index, token(kRelease, 0, index));
+    if (!slots_[index].connection.has_socket()) continue;
+    slots_[index].connection.sockets = 0;
+    ring_.close(settings_.first_slot + index, token(kRelease, 0, 0, index));
     ++releasing_;
   }
 }

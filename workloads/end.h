@@ -8,6 +8,7 @@
 // no printing, no policy of when to start what.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -23,6 +24,18 @@ namespace ringchurn {
 /// Nanoseconds of whatever clock the caller uses; only differences matter.
 using Nanoseconds = std::uint64_t;
 
+/// How one step of one connection ended.
+struct Answer {
+  Side side = Side::client;
+  unsigned scenario = 0;
+  unsigned connection = 0;  ///< which one of those that are open at a time
+  unsigned step = 0;        ///< index into the script
+  std::int32_t result = 0;  ///< as the system call's, errors as -errno; all bytes of a receive
+  Outcome outcome = Outcome::ok;
+  bool expected = true;
+  Nanoseconds issued = 0, ended = 0;
+};
+
 /// What an end tells the one who measures it. Called on the end's own thread.
 class Observer {
  public:
@@ -34,7 +47,9 @@ class Observer {
   virtual void connected(unsigned scenario, Nanoseconds time) = 0;
   /// Client only: the first byte came, `time` after the first step was issued.
   virtual void first_byte(unsigned scenario, Nanoseconds time) = 0;
-  /// A step of the script ended otherwise than `ok`, or `ok` where that was not expected.
+  /// A step of the script ended.
+  virtual void answered(const Answer&) {}
+  /// A step of the script ended with an error, or otherwise than expected.
   virtual void error(unsigned scenario, unsigned step, Outcome outcome, bool expected) = 0;
   /// The kernel took bytes to send, or handed out received ones.
   virtual void sent(unsigned scenario, std::uint32_t bytes) = 0;
@@ -51,10 +66,13 @@ class End {
  public:
   struct Settings {
     Side side = Side::client;
-    int family = AF_INET;
     Ring::Slot first_slot = 0;  ///< this end's part of the ring's descriptor table
     unsigned slots = 0;         ///< connections that this end can hold at once
   };
+
+  /// Slots of the ring's table that a connection at `side` may take: one, and one for each further
+  /// socket that a script names.
+  static unsigned sockets_per_connection(std::span<const Scenario> scenarios, Side side);
 
   /// Everything referred to must outlive the end. Ends may share a ring.
   End(Ring& ring, const Settings& settings, std::span<const Scenario> scenarios,
@@ -106,9 +124,10 @@ class End {
     Connection connection;
     bool established = false;      ///< connect or accept ended `ok`
     bool heard = false;            ///< the first byte came
+    bool queued = false;           ///< its step is due
     std::uint16_t first_step = 0;  ///< where this life began: 1 with a socket that is there already
     Nanoseconds started = 0;       ///< moved on by every rest, so that no time includes one
-    Nanoseconds resting_since = 0;
+    Nanoseconds since = 0;         ///< when the current rest or step began
     Nanoseconds teardown = 0;
   };
   static_assert(sizeof(Slot) <= 64);
@@ -119,17 +138,43 @@ class End {
     const __kernel_timespec* pause = nullptr;  ///< null: one multishot accept
   };
 
+  /// What the rarer steps need beside the slot; there only if some script has such a step.
+  struct Belongings {
+    struct Address {
+      sockaddr_storage address{};
+      socklen_t length = 0;
+    };
+    std::array<Address, kMostSockets>
+        listeners{};                    ///< where the script's own listeners are, or were
+    std::uint64_t destination = 0;      ///< all sockets of a connection go to the same address
+    std::array<std::byte, 64> value{};  ///< of a getsockopt
+    int fd = -1, other = -1;            ///< of an act under way
+    std::vector<Nanoseconds> issued;    ///< started steps, by index
+  };
+
   const Script& script(const Slot& slot) const;
-  Ring::Token token(unsigned kind, std::uint32_t generation, std::uint32_t index) const;
+  Ring::Token token(unsigned kind, std::uint32_t generation, unsigned step,
+                    std::uint32_t index) const;
+  Ring::Slot place(std::uint32_t index, unsigned socket) const;
   void queue(std::uint32_t index);
   void rest(std::uint32_t index, Nanoseconds now);
-  void limit_ended(std::uint32_t index);
+  void settle(std::uint32_t index, Nanoseconds now);
   bool rests(const Slot& slot) const;
   void issue(std::vector<std::uint32_t>& due, Nanoseconds now);
   void issue(std::uint32_t index, Nanoseconds now);
-  void prepare(const Slot& slot, const Step& step, Ring::Slot place, Ring::Token token);
-  void step_done(std::uint32_t index, std::int32_t result, Nanoseconds now);
-  void report(Slot& slot, unsigned step, const Transition& transition, Nanoseconds now);
+  void prepare(std::uint32_t index, const Step& step, Ring::Token token);
+  void prepare_connect(std::uint32_t index, const Step& step, Ring::Token token);
+  void prepare_transfer(std::uint32_t index, const Step& step, Ring::Token token);
+  void prepare_cancel(std::uint32_t index, const Step& step, Ring::Token token);
+  void prepare_plain(std::uint32_t index, const Step& step, Ring::Token token);
+  Nanoseconds issued(std::uint32_t index, unsigned step) const;
+  std::int32_t answer(std::uint32_t index, const Step& step, std::int32_t result) const;
+  void installed(std::uint32_t index, unsigned step, std::int32_t result, Nanoseconds now);
+  std::int32_t act_on(std::uint32_t index, const Step& step);
+  void step_done(std::uint32_t index, unsigned step, std::int32_t result, Nanoseconds now);
+  void clean_up(std::uint32_t index, unsigned last_step);
+  void report(std::uint32_t index, unsigned step, std::int32_t result, const Transition& transition,
+              Nanoseconds now);
   void end(std::uint32_t index, Transition::Next how, Nanoseconds now);
   void arm(std::uint32_t acceptor, bool pause_first);
   void accepted(std::uint32_t acceptor, const Completion& completion, Nanoseconds now);
@@ -140,6 +185,7 @@ class End {
   std::span<const Endpoint> endpoints_;
   Observer& observer_;
   std::vector<Slot> slots_;
+  std::vector<Belongings> belongings_;
   std::vector<std::uint32_t> free_;  ///< client: idle slots, the last used on top (warm in cache)
   std::vector<std::uint32_t> gives_, takes_;
   Fifo resting_;

@@ -44,11 +44,27 @@ sockaddr_storage address_of(const std::string& text, int family, const sockaddr_
 
 Endpoint::Endpoint(const Scenario& scenario, int family, unsigned backlog,
                    const std::vector<std::string>& destinations)
-    : length_(family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6)) {
-  socket_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    : domain_(domain_of(scenario, family)), type_(scenario.type) {
+  socket_ = ::socket(domain_, type_ | SOCK_CLOEXEC, 0);
   if (socket_ < 0) refuse("socket", scenario);
-  sockaddr_storage bound = any_address(family);
-  if (::bind(socket_, reinterpret_cast<sockaddr*>(&bound), length_) < 0) refuse("bind", scenario);
+  bind_and_listen(scenario, backlog);
+  if (domain_ == AF_UNIX) {
+    destinations_.push_back(bound_);
+    return;
+  }
+  for (const std::string& text : destinations) {
+    destinations_.push_back(address_of(text, domain_, bound_));
+  }
+  make_places();
+}
+
+void Endpoint::bind_and_listen(const Scenario& scenario, unsigned backlog) {
+  bound_ = any_address(domain_);
+  // With nothing but a family, unix(7) binds to a name that it picks.
+  length_ = domain_ == AF_INET    ? sizeof(sockaddr_in)
+            : domain_ == AF_INET6 ? sizeof(sockaddr_in6)
+                                  : sizeof(sa_family_t);
+  if (::bind(socket_, reinterpret_cast<sockaddr*>(&bound_), length_) < 0) refuse("bind", scenario);
   for (const SocketOption& option : scenario.server.listener_options) {
     if (::setsockopt(socket_, option.level, option.name, option.value.data(),
                      static_cast<socklen_t>(option.value.size())) < 0) {
@@ -58,18 +74,43 @@ Endpoint::Endpoint(const Scenario& scenario, int family, unsigned backlog,
   if (scenario.has_server() && ::listen(socket_, static_cast<int>(backlog)) < 0) {
     refuse("listen", scenario);
   }
-  socklen_t length = sizeof bound;
-  if (::getsockname(socket_, reinterpret_cast<sockaddr*>(&bound), &length) < 0) {
+  length_ = sizeof bound_;
+  if (::getsockname(socket_, reinterpret_cast<sockaddr*>(&bound_), &length_) < 0) {
     refuse("getsockname", scenario);
   }
-  for (const std::string& text : destinations) {
-    destinations_.push_back(address_of(text, family, bound));
-  }
+}
+
+void Endpoint::make_places() {
+  const bool v4 = domain_ == AF_INET;
+  const auto set = [&](Place place, const char* ipv4, const char* ipv6) -> auto& {
+    auto& [address, length] = places_[static_cast<std::size_t>(place)];
+    address = address_of(v4 ? ipv4 : ipv6, domain_, bound_);
+    length = length_;
+    return places_[static_cast<std::size_t>(place)];
+  };
+  set(Place::unreachable, kUnreachable.ipv4, kUnreachable.ipv6);
+  set(Place::prohibited, kProhibited.ipv4, kProhibited.ipv6);
+  set(Place::blackhole, kBlackhole.ipv4, kBlackhole.ipv6);
+  set(Place::unrouted, "198.18.0.1", "2001:db8::1");
+  set(Place::any, "0.0.0.0", "::");
+  auto& port_0 = set(Place::port_0, "127.0.0.1", "::1").first;
+  reinterpret_cast<sockaddr_in*>(&port_0)->sin_port = 0;
+  set(Place::bad_family, "127.0.0.1", "::1").first.ss_family = AF_APPLETALK;
+  set(Place::short_name, "127.0.0.1", "::1").second = 2;
+}
+
+std::pair<const sockaddr*, socklen_t> Endpoint::place(Place place) const {
+  const auto& [address, length] = places_[static_cast<std::size_t>(place)];
+  return {reinterpret_cast<const sockaddr*>(&address), length};
 }
 
 Endpoint::Endpoint(Endpoint&& other) noexcept
     : socket_(std::exchange(other.socket_, -1)),
+      domain_(other.domain_),
+      type_(other.type_),
       length_(other.length_),
+      bound_(other.bound_),
+      places_(other.places_),
       destinations_(std::move(other.destinations_)) {}
 
 Endpoint::~Endpoint() {

@@ -8,12 +8,34 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace ringchurn {
 namespace {
 
+/// True for steps that make no sense on a socket that never connected, unless an error is wanted.
 bool needs_connection(Op op) {
-  return op != Op::connect && op != Op::accept && op != Op::option && op != Op::pause;
+  return op == Op::send || op == Op::receive || op == Op::receive_any || op == Op::recv_eof ||
+         op == Op::receive_multi || op == Op::fill || op == Op::write || op == Op::wait ||
+         op == Op::disconnect;
+}
+
+/// True for a step that the model knows nothing about: on another socket, or left in flight.
+bool is_beyond_the_model(const Step& step) {
+  return step.socket != 0 || step.overlap != Overlap::none;
+}
+
+bool makes_sockets(const Step& step) {
+  return step.op == Op::accept_from || step.act == Act::listen || step.act == Act::pair ||
+         step.act == Act::pipe || step.act == Act::dup || step.act == Act::file ||
+         (step.op == Op::socket && step.number > 0);
+}
+
+/// True for a step behind which its socket is gone.
+bool closes(const Step& step) {
+  const bool dies =
+      step.act == Act::die_exit || step.act == Act::die_kill || step.act == Act::die_pending;
+  return (step.op == Op::close || dies) && step.expect.allows(Outcome::ok);
 }
 
 /// One end on paper.
@@ -22,8 +44,9 @@ struct Player {
   const std::vector<Step>& steps;
   std::size_t at = 0;
   bool connected = false, refused = false;
-  bool shut = false;  ///< FIN is sent, or must be by now
-  bool gone = false;  ///< closed or disconnected
+  bool shut = false;              ///< FIN is sent, or must be by now
+  bool gone = false;              ///< closed or disconnected
+  bool beyond_the_model = false;  ///< played something that this model does not know
   std::uint64_t sent = 0, received = 0;
 
   bool done() const { return at == steps.size(); }
@@ -48,11 +71,16 @@ void check_place(const Player& player) {
     refuse(player, "only the client disconnects; a server resets with 'linger 0' and 'close'");
   }
   if (step.op == Op::connect || step.op == Op::accept) {
-    if (player.connected || player.refused)
+    if (player.connected && !player.gone && !step.expect.allows_error())
       refuse(player, fmt::format("the second '{}' of this side", opening));
     return;
   }
-  if (needs_connection(step.op) && !player.connected && !player.refused) {
+  const bool early = player.side == Side::server && !player.connected;
+  if (early && step.op != Op::option && step.op != Op::pause) {
+    refuse(player, "it can never happen before 'accept'");
+  }
+  const bool connected = player.connected || player.refused || player.beyond_the_model;
+  if (needs_connection(step.op) && !connected && !step.expect.allows_error()) {
     refuse(player, fmt::format("it can never happen before '{}'", opening));
   }
 }
@@ -60,36 +88,81 @@ void check_place(const Player& player) {
 void check_success(const Player& player) {
   const Step& step = player.step();
   const bool moves = step.op == Op::send || step.op == Op::receive || step.op == Op::receive_any;
-  if (step.expect.allows_error() || !moves) return;
+  if (step.expect.allows_error() || !moves || player.beyond_the_model) return;
   if (player.refused) refuse(player, "it can never succeed after a connect that must fail");
   if (step.op == Op::send && player.shut)
     refuse(player, "it can never succeed after 'shutdown wr'");
 }
 
-void check_end(const Player& player) {
-  const std::vector<Step>& steps = player.steps;
-  if (steps.empty()) throw ImpossibleStep(player.side, 0, "a script needs steps");
-  const auto is_end = [](const Step& step) {
-    return step.op == Op::close || step.op == Op::disconnect;
-  };
-  const auto end = std::find_if(steps.begin(), steps.end(), is_end);
-  if (end == steps.end()) {
-    throw ImpossibleStep(player.side, steps.back().number,
-                         "the script leaves its socket open: end it with 'close' or 'disconnect'");
+/// The sockets that a script which plays as written leaves behind, as bits.
+unsigned sockets_left(const Player& player) {
+  unsigned left = 1;
+  for (const Step& step : player.steps) {
+    const unsigned own = 1U << step.socket;
+    const bool pair = step.act == Act::pair || step.act == Act::pipe;
+    if (makes_sockets(step) && step.expect.allows(Outcome::ok)) left |= own;
+    if (pair) left |= 1U << step.other;
+    if (closes(step)) left &= ~own;
+    if (step.op == Op::disconnect && step.socket == 0 && &step == &player.steps.back()) left &= ~1U;
   }
-  const bool closes_after =
-      end->op == Op::disconnect && end + 2 == steps.end() && (end + 1)->op == Op::close;
-  if (end + 1 != steps.end() && !closes_after) {
-    throw ImpossibleStep(player.side, (end + 1)->number,
-                         fmt::format("it can never happen after '{}'", end->text));
+  return left;
+}
+
+/// A server's slot is the kernel's to fill again as soon as it is empty; a client's is its own.
+void check_server_end(const Player& player) {
+  const std::vector<Step>& steps = player.steps;
+  const auto is_end = [](const Step& step) { return step.socket == 0 && closes(step); };
+  const auto end = std::find_if(steps.begin(), steps.end(), is_end);
+  if (end == steps.end() || end + 1 == steps.end()) return;
+  throw ImpossibleStep(player.side, (end + 1)->number,
+                       fmt::format("it can never happen after '{}'", end->text));
+}
+
+/// Behind its close, a socket answers nothing but EBADF.
+void check_after_close(const Player& player) {
+  bool closed = false;
+  for (const Step& step : player.steps) {
+    const bool acts = step.op != Op::pause && step.op != Op::await && step.op != Op::cancel &&
+                      step.op != Op::plain && !makes_sockets(step);
+    const bool refused =
+        step.expect.allows(errno_outcome(EBADF)) || step.expect.allows(events_outcome(POLLNVAL));
+    if (closed && step.socket == 0 && acts && !refused) {
+      throw ImpossibleStep(player.side, step.number, "it can never happen after 'close'");
+    }
+    closed = closed || (step.socket == 0 && step.op == Op::close && closes(step));
+  }
+}
+
+void check_disconnect(const Player& player) {
+  const std::vector<Step>& steps = player.steps;
+  bool dissolved = false;
+  for (const Step& step : steps) {
+    if (step.socket != 0) continue;
+    if (dissolved && needs_connection(step.op) && !step.expect.allows_error()) {
+      throw ImpossibleStep(player.side, step.number, "it can never happen after 'disconnect'");
+    }
+    if (step.op == Op::connect) dissolved = false;
+    if (step.op == Op::disconnect) dissolved = true;
   }
   const bool has_options =
-      std::any_of(steps.begin(), end, [](const Step& s) { return s.op == Op::option; });
-  if (end->op == Op::disconnect && !closes_after && has_options) {
-    throw ImpossibleStep(player.side, end->number,
+      std::any_of(steps.begin(), steps.end(), [](const Step& s) { return s.op == Op::option; });
+  if (steps.back().op == Op::disconnect && has_options) {
+    throw ImpossibleStep(player.side, steps.back().number,
                          "the next connection would inherit this one's socket options: put a "
                          "'close' behind it");
   }
+}
+
+void check_end(const Player& player) {
+  if (player.steps.empty()) throw ImpossibleStep(player.side, 0, "a script needs steps");
+  check_disconnect(player);
+  if (const unsigned left = sockets_left(player); left != 0) {
+    throw ImpossibleStep(
+        player.side, player.steps.back().number,
+        (left & 1) != 0 ? "the script leaves its socket open: end it with 'close' or 'disconnect'"
+                        : "the script leaves a socket open that it named: close every one of them");
+  }
+  player.side == Side::server ? check_server_end(player) : check_after_close(player);
 }
 
 // -- the two scripts against each other
@@ -98,10 +171,13 @@ void check_end(const Player& player) {
 /// True if the step can end now, given what the peer has done so far; with `time_passes`, also by
 /// its own time limit.
 bool can_end(const Player& player, const Player& peer, bool time_passes) {
-  check_place(player);
   const Step& step = player.step();
+  if (is_beyond_the_model(step)) return true;
+  check_place(player);
+  if (time_passes && (step.limited || step.expect.allows_error())) return true;
   const std::uint64_t waiting = peer.sent - player.received;
-  const bool ended = peer.shut || peer.gone || player.refused;
+  const bool ended = peer.shut || peer.gone || player.refused || player.gone ||
+                     player.beyond_the_model || peer.beyond_the_model;
   switch (step.op) {
     case Op::accept:
       return peer.connected;
@@ -110,9 +186,10 @@ bool can_end(const Player& player, const Player& peer, bool time_passes) {
     case Op::receive_any:
       return waiting > 0 || ended;
     case Op::recv_eof:
-      return ended || (step.limited && time_passes);
+      return ended;
     case Op::wait:
-      return step.detail == POLLOUT || waiting > 0 || ended;
+    case Op::poll:
+      return (step.detail & POLLOUT) != 0 || waiting > 0 || ended || player.beyond_the_model;
     default:
       return true;
   }
@@ -120,19 +197,36 @@ bool can_end(const Player& player, const Player& peer, bool time_passes) {
 
 void play(Player& player, const Player& peer) {
   const Step& step = player.step();
+  if (is_beyond_the_model(step) || step.place != Place::server) {
+    player.beyond_the_model = true;
+    if (step.op == Op::connect && step.socket == 0) {
+      player.connected = player.connected || step.expect.allows(Outcome::ok);
+    }
+    ++player.at;
+    return;
+  }
   check_success(player);
   const std::uint64_t waiting = peer.sent - player.received;
   switch (step.op) {
     case Op::connect:
     case Op::accept:
-      player.connected = step.expect.allows(Outcome::ok);
+      player.connected = player.connected || step.expect.allows(Outcome::ok);
       player.refused = !player.connected;
+      player.gone = player.shut = false;
+      break;
+    case Op::fill:
+    case Op::write:
+    case Op::plain:
+    case Op::receive_multi:
+    case Op::read:
+      player.beyond_the_model = true;
       break;
     case Op::send:
       if (step.expect.allows(Outcome::ok)) player.sent += step.bytes;
       break;
     case Op::receive:
-      if (waiting < step.bytes && !step.expect.allows_error()) {
+      if (waiting < step.bytes && !step.expect.allows_error() && !player.beyond_the_model &&
+          !peer.beyond_the_model) {
         refuse(player, fmt::format("it can never succeed: only {} bytes come from the {} by then",
                                    waiting, side_name(peer.side)));
       }
@@ -143,7 +237,7 @@ void play(Player& player, const Player& peer) {
       player.received = peer.sent;
       break;
     case Op::shutdown:
-      player.shut = player.shut || step.detail != SHUT_RD;
+      player.shut = player.shut || step.detail == SHUT_WR || step.detail == SHUT_RDWR;
       break;
     case Op::disconnect:
     case Op::close:
@@ -179,11 +273,13 @@ std::vector<Turn> rehearse(const std::vector<Step>& client_steps,
     bool moved = false;
     for (auto [player, peer] : {std::pair{&client, &server}, std::pair{&server, &client}}) {
       while (!player->done() && can_end(*player, *peer, time_passes)) {
-        const bool connects = player->step().op == Op::connect;
-        if (connects && !listened_to && player->step().expect.allows(Outcome::ok)) {
+        const Step& step = player->step();
+        const bool connects = step.op == Op::connect && !is_beyond_the_model(step) &&
+                              step.place == Place::server && !player->beyond_the_model;
+        if (connects && !listened_to && step.expect.allows(Outcome::ok)) {
           refuse(*player, "it can never succeed: the scenario has no [server]");
         }
-        turns.push_back({player->side, player->step().number});
+        turns.push_back({player->side, step.number});
         play(*player, *peer);
         moved = true;
       }

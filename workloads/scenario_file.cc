@@ -80,6 +80,20 @@ class Reader {
     return static_cast<std::uint64_t>(*value);
   }
 
+  /// The text at `key`, which must be one of `choices`; the first of them if there is none.
+  std::string choice(const toml::table& table, const std::string& key,
+                     const std::vector<std::string>& choices) const {
+    const toml::node* node = table.get(key);
+    if (!node) return choices.front();
+    const auto text = node->value_exact<std::string>();
+    if (text && std::find(choices.begin(), choices.end(), *text) != choices.end()) return *text;
+    std::string wanted;
+    for (const std::string& choice : choices) {
+      if (!choice.empty()) wanted += fmt::format("{}\"{}\"", wanted.empty() ? "" : ", ", choice);
+    }
+    refuse(*node, fmt::format("{} must be one of {}", key, wanted));
+  }
+
   /// Puts the parameters' values in the place of "{name}".
   std::string fill_in(const toml::node& node, std::string text, const Params& params) const {
     for (std::size_t open; (open = text.find('{')) != std::string::npos;) {
@@ -147,14 +161,17 @@ void apply_settings(const Reader& reader, Params& params, const Settings& settin
   }
 }
 
+constexpr unsigned kMostSteps = 200;  // a step's number is 8 bits of an operation's token
+
 /// One side's steps with their lines, as written.
 struct WrittenScript {
   std::vector<Step> steps;
   std::vector<std::size_t> lines;
+  std::vector<std::string> sockets{""};
 };
 
 WrittenScript read_script(const Reader& reader, const toml::table& root, Side side,
-                          const Params& params) {
+                          const Params& params, Engine engine) {
   WrittenScript script;
   const toml::table* table = reader.table(root, side_name(side));
   if (!table) return script;
@@ -167,13 +184,19 @@ WrittenScript read_script(const Reader& reader, const toml::table& root, Side si
     const std::string filled = reader.fill_in(node, *text, params);
     const unsigned number = static_cast<unsigned>(script.steps.size() + 1);
     try {
-      script.steps.push_back(parse_step(filled));
+      script.steps.push_back(parse_step(filled, engine, script.sockets));
     } catch (const std::invalid_argument& error) {
       reader.refuse(node, fmt::format("{} step {} \"{}\": {}", side_name(side), number, filled,
                                       error.what()));
     }
     script.steps.back().number = number;
     script.lines.push_back(node.source().begin.line);
+    if (side == Side::server && script.sockets.size() > 1) {
+      reader.refuse(node, "only [client] may name further sockets");
+    }
+    if (number > kMostSteps) {
+      reader.refuse(node, fmt::format("a script may have {} steps", kMostSteps));
+    }
   }
   return script;
 }
@@ -184,7 +207,7 @@ bool moves_nothing(const Step& step) {
 
 bool takes_down(const Step& step) {
   return step.op == Op::shutdown || step.op == Op::disconnect || step.op == Op::close ||
-         step.op == Op::recv_eof || step.expect.allows_error();
+         step.op == Op::recv_eof || step.op == Op::plain || step.expect.allows_error();
 }
 
 /// Index of the first step that takes the connection down; socket options right before it belong to
@@ -195,7 +218,7 @@ unsigned teardown_index(const std::vector<Step>& steps) {
   return static_cast<unsigned>(first - steps.begin());
 }
 
-Step close_step(Op op, const char* text) {
+Step bare_step(Op op, const char* text) {
   Step step;
   step.op = op;
   step.text = text;
@@ -211,12 +234,26 @@ void add_pause(Script& script, const __kernel_timespec& time) {
   script.accept_pause = sum;
 }
 
-Script compile_script(Side side, const std::vector<Step>& written) {
+/// True for a script that waits for what it started without being told to.
+bool needs_await(const std::vector<Step>& steps) {
+  const auto last = std::find_if(steps.rbegin(), steps.rend(), [](const Step& step) {
+    return step.op == Op::await || step.overlap != Overlap::none;
+  });
+  return last != steps.rend() && last->op != Op::await;
+}
+
+bool makes_own_socket(const Step& step) { return step.act == Act::pair || step.act == Act::pipe; }
+
+Script compile_script(Side side, const WrittenScript& source) {
+  const std::vector<Step>& written = source.steps;
   Script script;
   if (written.empty()) return script;
+  script.sockets = source.sockets;
   const auto opening = std::find_if(written.begin(), written.end(),
                                     [](const Step& step) { return step.op == Op::accept; });
-  if (side == Side::client) script.steps.push_back(close_step(Op::socket, "socket"));
+  if (side == Side::client && !makes_own_socket(written.front())) {
+    script.steps.push_back(bare_step(Op::socket, "socket"));
+  }
   for (auto step = written.begin(); step != written.end(); ++step) {
     if (side == Side::server && step < opening) {
       if (step->op == Op::option) script.listener_options.push_back(step->option);
@@ -225,8 +262,9 @@ Script compile_script(Side side, const std::vector<Step>& written) {
       script.steps.push_back(*step);
     }
   }
+  if (needs_await(script.steps)) script.steps.push_back(bare_step(Op::await, "await"));
   script.teardown = teardown_index(script.steps);
-  script.steps.push_back(close_step(Op::close, "clean up"));
+  script.steps.push_back(bare_step(Op::close, "clean up"));
   return script;
 }
 
@@ -269,7 +307,8 @@ CounterRange read_range(const Reader& reader, const std::string& name, const tom
 std::uint64_t sent_by(const Script& script) {
   std::uint64_t bytes = 0;
   for (const Step& step : script.steps) {
-    if (step.op == Op::send && step.expect.allows(Outcome::ok)) bytes += step.bytes;
+    const bool sends = step.op == Op::send || step.op == Op::write;
+    if (sends && step.socket == 0 && step.expect.allows(Outcome::ok)) bytes += step.bytes;
   }
   return bytes;
 }
@@ -278,6 +317,12 @@ std::uint64_t sent_by(const Script& script) {
 std::uint64_t read_delivered(const Reader& reader, const toml::table& root, const char* direction,
                              const Params& params, const Script& sender) {
   const toml::table* table = reader.table(root, "delivered");
+  if (table && !root.get("server")) {
+    reader.refuse(
+        *root.get("delivered"),
+        "[delivered] is about the bytes between [client] and [server]: say it by 'recv N'");
+  }
+  if (!root.get("server")) return 0;
   const toml::node* node = table ? table->get(direction) : nullptr;
   if (!node) return sent_by(sender);
   const auto text = node->value_exact<std::string>();
@@ -288,6 +333,45 @@ std::uint64_t read_delivered(const Reader& reader, const toml::table& root, cons
     reader.refuse(*node, fmt::format("{} = \"{}\" must be a number of bytes", direction, filled));
   }
   return std::stoull(filled);
+}
+
+/// What kind of sockets the scenario plays with, on which engine, in which network.
+void read_sockets(const Reader& reader, const toml::table& root, Scenario& scenario) {
+  const std::string socket =
+      reader.choice(root, "socket", {"tcp", "unix-stream", "unix-seqpacket"});
+  const std::string family = reader.choice(root, "family", {"either", "ipv4", "ipv6"});
+  if (socket != "tcp" && family != "either") {
+    reader.refuse(*root.get("family"), fmt::format("a {} socket has no family", socket));
+  }
+  if (socket != "tcp") scenario.domain = AF_UNIX;
+  if (socket == "unix-seqpacket") scenario.type = SOCK_SEQPACKET;
+  if (family == "ipv4") scenario.domain = AF_INET;
+  if (family == "ipv6") scenario.domain = AF_INET6;
+  scenario.ring_only = reader.choice(root, "engine", {"either", "ring"}) == "ring";
+  const toml::table* sysctls = reader.table(root, "sysctl");
+  if (!sysctls) return;
+  for (const auto& [key, node] : *sysctls) {
+    const std::string name(key.str());
+    if (!name.starts_with("net.")) {
+      reader.refuse(node,
+                    fmt::format("'{}' is no setting of a network: only net.* can be set", name));
+    }
+    const auto text = node.value_exact<std::string>();
+    scenario.sysctls[name] =
+        text ? *text : std::to_string(reader.count(node, fmt::format("sysctl '{}'", name)));
+  }
+}
+
+void read_claims(const Reader& reader, const toml::table& root, Scenario& scenario) {
+  const toml::table* claims = reader.table(root, "claims");
+  if (!claims) return;
+  for (const auto& [key, unused] : *claims) {
+    const std::string evidence =
+        reader.choice(*claims, std::string(key.str()), {"", "holds", "partly", "wrong"});
+    scenario.claims[std::string(key.str())] = evidence == "holds"    ? Evidence::holds
+                                              : evidence == "partly" ? Evidence::partly
+                                                                     : Evidence::wrong;
+  }
 }
 
 std::string read_about(const Reader& reader, const toml::table& root) {
@@ -342,22 +426,27 @@ std::map<std::string, std::string> scenario_params(const ScenarioFile& file) {
   return values;
 }
 
-Scenario compile(const ScenarioFile& file, const std::map<std::string, std::string>& settings) {
+Scenario compile(const ScenarioFile& file, const std::map<std::string, std::string>& settings,
+                 Engine engine) {
   const Reader reader(file);
   const toml::table root = reader.parse();
-  reader.check_keys(root, {"about", "params", "client", "server", "kernel", "delivered"},
+  reader.check_keys(root,
+                    {"about", "socket", "family", "engine", "sysctl", "params", "client", "server",
+                     "kernel", "delivered", "claims"},
                     "the file");
   Params params = read_params(reader, root);
   apply_settings(reader, params, settings);
 
-  const WrittenScript client = read_script(reader, root, Side::client, params);
-  const WrittenScript server = read_script(reader, root, Side::server, params);
+  const WrittenScript client = read_script(reader, root, Side::client, params, engine);
+  const WrittenScript server = read_script(reader, root, Side::server, params, engine);
   Scenario scenario;
   scenario.name = file.name;
   scenario.story = check_scripts(reader, client, server);
-  scenario.client = compile_script(Side::client, client.steps);
-  scenario.server = compile_script(Side::server, server.steps);
+  scenario.client = compile_script(Side::client, client);
+  scenario.server = compile_script(Side::server, server);
   scenario.about = read_about(reader, root);
+  read_sockets(reader, root, scenario);
+  read_claims(reader, root, scenario);
   if (const toml::table* kernel = reader.table(root, "kernel")) {
     for (const auto& [key, node] : *kernel) {
       scenario.kernel[std::string(key.str())] = read_range(reader, std::string(key.str()), node);

@@ -32,6 +32,9 @@ std::map<std::string, std::string> scenario_params(const ScenarioFile& file);
 /// Compiles a file with some of its parameters set. Throws Error (exit code 2) whose line names the
 /// file, the line and the step, for TOML that does not parse, a key, step, option, outcome or
 /// parameter that does not exist, and a step that can never happen where it stands.
-Scenario compile(const ScenarioFile& file, const std::map<std::string, std::string>& settings = {});
+///
+/// `engine`: whose answers the steps expect.
+Scenario compile(const ScenarioFile& file, const std::map<std::string, std::string>& settings = {},
+                 Engine engine = Engine::ring);
 
 }  // namespace ringchurn

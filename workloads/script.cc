@@ -12,27 +12,53 @@ const char* op_name(Op op) {
     case Op::connect:
       return "connect";
     case Op::accept:
+    case Op::accept_from:
       return "accept";
     case Op::send:
+    case Op::fill:
       return "send";
+    case Op::write:
+      return "write";
+    case Op::read:
+      return "read";
     case Op::receive:
     case Op::receive_any:
+    case Op::receive_multi:
     case Op::recv_eof:
       return "recv";
     case Op::shutdown:
       return "shutdown";
     case Op::option:
       return "setsockopt";
+    case Op::get_option:
+    case Op::so_error:
+      return "getsockopt";
     case Op::disconnect:
       return "connect(AF_UNSPEC)";
     case Op::wait:
+    case Op::poll:
       return "poll";
     case Op::pause:
       return "timeout";
+    case Op::cancel:
+      return "cancel";
+    case Op::await:
+      return "await";
     case Op::close:
       return "close";
+    case Op::plain:
+      return "plain";
   }
   return "?";
+}
+
+std::vector<Outcome> Expectation::all() const {
+  std::vector<Outcome> outcomes;
+  for (unsigned number = 0; number < 5000; ++number) {
+    const auto outcome = static_cast<Outcome>(number);
+    if (index(outcome) != kElse && allows(outcome)) outcomes.push_back(outcome);
+  }
+  return outcomes;
 }
 
 }  // namespace ringchurn

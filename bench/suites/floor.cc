@@ -129,8 +129,29 @@ Outcome Floor::perform(const Part& part) {
     }
     case Op::close:
       return outcome_of(::close(std::exchange(descriptor, -1)));
+    default:
+      return errno_outcome(ENOSYS);  // can_play() said no
   }
-  return Outcome::ok;
+}
+
+bool Floor::can_play(const Scenario& scenario) {
+  const auto plain = [](const Step& step) {
+    return step.op <= Op::accept || step.op == Op::send || step.op == Op::receive ||
+           step.op == Op::receive_any || step.op == Op::recv_eof || step.op == Op::shutdown ||
+           step.op == Op::option || step.op == Op::disconnect || step.op == Op::wait ||
+           step.op == Op::close;
+  };
+  const auto alone = [&plain](const Step& step) {
+    return plain(step) && step.socket == 0 && step.overlap == Overlap::none && step.detail == 0;
+  };
+  const auto blocking = [&](const Script& script) {
+    return std::all_of(script.steps.begin(), script.steps.end(), [&](const Step& step) {
+      return alone(step) || step.op == Op::shutdown || step.op == Op::wait;
+    });
+  };
+  // A listener that rests between accepts leaves the CPU idle.
+  return scenario.domain == 0 && scenario.sysctls.empty() && !scenario.server.accept_pause &&
+         blocking(scenario.client) && blocking(scenario.server);
 }
 
 }  // namespace ringchurn

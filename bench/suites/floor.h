@@ -15,6 +15,9 @@ class Floor {
  public:
   /// Both must outlive the floor. Pauses before `accept` are left out: here the story's order does
   /// what they are for.
+  /// True for a scenario whose every step is a blocking call that one thread can make in turn.
+  static bool can_play(const Scenario& scenario);
+
   Floor(const Scenario& scenario, const Endpoint& endpoint, int family);
   ~Floor();
   Floor(const Floor&) = delete;

@@ -52,7 +52,7 @@ void advance_step(benchmark::State& state) {
     begin(connection, script, 0, 0);
     for (Transition transition; transition.next != Transition::Next::finished;) {
       const std::int32_t result = script.steps[connection.step].bytes > 0 ? 1 : 0;
-      transition = advance(connection, script, result);
+      transition = advance(connection, script, connection.step, result);
       benchmark::DoNotOptimize(transition);
     }
   }

@@ -101,9 +101,8 @@ void register_scenario(const ScenarioFile& file) {
     const bool must_ask = file.text.find("least = 1") != std::string::npos;
     if (name == "response" && !must_ask) none["request"] = none["response"] = "0";
   }
-  // A listener that rests between accepts leaves the CPU idle: there is no floor to compare with.
   const Scenario scenario = compile(file);
-  if (scenario.has_server() && scenario.server.accept_pause) return;
+  if (!Floor::can_play(scenario)) return;
   const auto add = [](const std::string& name, const Scenario& played) {
     benchmark::RegisterBenchmark(name.c_str(), teardown_beside_floor, played)
         ->Iterations(kBlocks)
