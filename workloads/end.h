@@ -138,6 +138,11 @@ class End {
     const __kernel_timespec* pause = nullptr;  ///< null: one multishot accept
   };
 
+  /// What an operation is for; part of its token.
+  enum Kind : unsigned { kStep, kLimit, kCancel, kAccept, kAcceptPause, kRelease, kIgnored };
+
+  static constexpr std::size_t kBufferBytes = 64 * 1024;
+
   /// What the rarer steps need beside the slot; there only if some script has such a step.
   struct Belongings {
     struct Address {
