@@ -127,9 +127,16 @@ int bind_to(int fd, int other) {
   return ::bind(fd, reinterpret_cast<const sockaddr*>(&address), length) < 0 ? -errno : 0;
 }
 
+int make_nonblocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  return flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
 /// The acts that make nothing.
 int result_of(const Step& step, const ActOn& on) {
   switch (step.act) {
+    case Act::nonblocking:
+      return make_nonblocking(on.fd);
     case Act::state:
       return state(on.fd);
     case Act::peer_state:

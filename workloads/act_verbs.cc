@@ -43,6 +43,11 @@ void read_file(Step& step, const Words& words, Sockets&) {
   step.act = Act::file;
 }
 
+void read_nonblocking(Step& step, const Words& words, Sockets&) {
+  want(words, 0, 0, "nonblocking");
+  step.act = Act::nonblocking;
+}
+
 void read_dup(Step& step, const Words& words, Sockets&) {
   want(words, 0, 0, "NAME: dup");
   step.act = Act::dup;

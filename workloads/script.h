@@ -66,6 +66,7 @@ enum class Act : std::uint8_t {
   pipe,           ///< makes this and `other` the ends of a pipe(2): writing, reading
   file,           ///< makes a regular file
   dup,            ///< makes a second reference to socket `other`
+  nonblocking,    ///< fcntl(2): O_NONBLOCK
   state,          ///< the socket's TCP state is the outcome
   peer_state,     ///< the state of the socket at the other end is the outcome
   destroy,        ///< SOCK_DESTROY

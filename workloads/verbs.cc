@@ -301,6 +301,7 @@ constexpr Verb kVerbs[] = {
     {"socketpair", Op::plain, read_pair},
     {"pipe", Op::plain, read_pair},
     {"file", Op::plain, read_file},
+    {"nonblocking", Op::plain, read_nonblocking},
     {"dup", Op::plain, read_dup},
     {"state", Op::plain, read_state},
     {"peer-state", Op::plain, read_state},

@@ -38,6 +38,7 @@ const Verb& verb_named(const std::string& word);
 void read_listen(Step& step, const Words& words, Sockets& sockets);
 void read_pair(Step& step, const Words& words, Sockets& sockets);
 void read_file(Step& step, const Words& words, Sockets& sockets);
+void read_nonblocking(Step& step, const Words& words, Sockets& sockets);
 void read_dup(Step& step, const Words& words, Sockets& sockets);
 void read_state(Step& step, const Words& words, Sockets& sockets);
 void read_destroy(Step& step, const Words& words, Sockets& sockets);
