@@ -147,9 +147,7 @@ void account(const Plan& plan, const std::vector<double>& weights, const LoadFac
     add_error_rows(scenario, Side::client, client[i], result.errors);
     if (scenario.has_server()) add_error_rows(scenario, Side::server, server[i], result.errors);
   }
-  KernelCounters everywhere = facts.kernel;
-  everywhere += facts.side_kernel;
-  result.kernel = counter_rows(plan, result.scenarios, everywhere);
+  result.kernel = counter_rows(plan, result.scenarios, facts.kernel);
   result.asked_for = asked_for(plan, result.scenarios);
   allow_overtaken_acks(facts, result.kernel);
   result.cost = cost_of(facts);

@@ -22,8 +22,7 @@ struct LoadFacts {
   std::optional<std::uint64_t> ksoftirqd_ns;
   std::optional<std::uint64_t> steal_ns;
   bool irq_time_accounting = false;  ///< softirq work is not on any process's clock
-  KernelCounters kernel;             ///< deltas, read after everything had settled: the lab's ...
-  KernelCounters side_kernel;        ///< ... and those of networks beside it
+  KernelCounters kernel;  ///< deltas, read after everything had settled, of all networks together
 };
 
 /// Fills in scenarios, errors, kernel and cost of `result`. `weights` go by Plan::scenarios.

@@ -50,6 +50,7 @@ void check_counters(const Scenario& scenario, const KernelCounters& known) {
 }
 
 Lab prepare(const Options& options, const Plan& plan) {
+  for (const Scenario& scenario : plan.scenarios) require_lab_for(scenario, options.lab);
   raise_descriptor_limit();
   // Twice: in the lab's user namespace a caller may write what it may not outside, and root less.
   require_writable(options.json_path);
@@ -90,9 +91,23 @@ ExitCode perform_run(const Options& options) {
   return exit_code(result);
 }
 
+/// The arms of a comparison share one network: what differs must be the teardown alone.
+void settle_network(const Plan& plan, Lab& lab) {
+  const Scenario& first = plan.scenarios.front();
+  for (const Scenario& scenario : plan.scenarios) {
+    if (scenario.sysctls == first.sysctls) continue;
+    throw Error(kExitUsage, fmt::format("'{}' and '{}' need different settings of the network, so "
+                                        "their costs cannot be compared: play each by run",
+                                        first.name, scenario.name));
+  }
+  set_for(first, lab);
+}
+
 ExitCode perform_compare(const Options& options) {
   const Plan plan = make_plan(options);
-  const CompareResult result = compare(options, plan, prepare(options, plan));
+  Lab lab = prepare(options, plan);
+  settle_network(plan, lab);
+  const CompareResult result = compare(options, plan, lab);
   write_result(options.json_path, compare_json(result));
   print_report(options, compare_report(result, terminal_style()));
   return exit_code(result.run);

@@ -296,15 +296,13 @@ std::string errno_pages(const std::vector<ScenarioFile>& files) {
   const std::vector<Page> pages = read_pages(files);
   const Situations situations = all_situations(pages);
   std::string text =
-      "<!-- Made by `ringchurn scenarios --format markdown`; change a scenario, not this page. "
-      "-->\n"
+      "<!-- Made by `ringchurn scenarios --format markdown`: change a scenario, not this. -->\n"
       "# What an errno means, and when\n\n"
-      "Every answer below was given by a real kernel, and `ringchurn atlas` checks on yours "
-      "whether "
-      "it still is.\nA link leads to the scenario: a text of some lines that says what each end "
-      "does, and why the kernel\nanswers so. How to read and write one: "
-      "[workloads/README.md](../README.md). `ringchurn atlas --explain NAME`\nplays one connection "
-      "and prints what happened, step by step.\n";
+      "Every answer below is Linux 6.18's; `ringchurn atlas` says whether your kernel gives\n"
+      "the same. A link leads to the scenario: a text of some lines that says what each end\n"
+      "does, and why the kernel answers so; [workloads/README.md](../README.md) says how to\n"
+      "read and write one. `ringchurn atlas --explain NAME` plays one connection and prints\n"
+      "what happened, step by step.\n";
   text += contents(situations);
   for (const Outcome outcome : in_order(situations)) {
     text += section(outcome, situations.at(outcome));

@@ -303,13 +303,26 @@ Lab enter_another_lab() {
   return lab;
 }
 
+void require_lab_for(const Scenario& scenario, LabKind kind) {
+  if (kind != LabKind::host) return;
+  if (!scenario.sysctls.empty()) {
+    const auto& [name, value] = *scenario.sysctls.begin();
+    throw Error(kExitUsage, fmt::format("scenario '{}' needs {} = {}, and --lab host changes "
+                                        "nothing on this machine: use the private lab",
+                                        scenario.name, name, value));
+  }
+  for (const Step& step : scenario.client.steps) {
+    const bool leaves = step.place == Place::unreachable || step.place == Place::prohibited ||
+                        step.place == Place::blackhole || step.place == Place::unrouted;
+    if (!leaves) continue;
+    throw Error(kExitUsage, fmt::format("scenario '{}', step {} \"{}\", would send to an address "
+                                        "that is not this machine's: use the private lab",
+                                        scenario.name, step.number, step.text));
+  }
+}
+
 void set_for(const Scenario& scenario, Lab& lab) {
   for (const auto& [name, value] : scenario.sysctls) {
-    if (lab.kind == LabKind::host) {
-      throw Error(kExitUsage, fmt::format("scenario '{}' needs {} = {}, and --lab host changes "
-                                          "nothing on this machine: use the private lab",
-                                          scenario.name, name, value));
-    }
     set_sysctl(lab, name, {value.c_str()});
     if (lab.sysctls.empty() || lab.sysctls.back().name != name || !lab.sysctls.back().accepted) {
       throw Error(kExitCannotRun,

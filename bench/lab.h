@@ -48,12 +48,16 @@ struct Lab {
 /// Throws Error with kExitCannotRun, naming the reason and the ways out, if the kernel forbids it.
 Lab enter_lab(LabKind kind);
 
+/// Refuses a scenario that only a private lab can play: one that needs settings of its own, or that
+/// connects to addresses which are not this machine's. Throws Error (kExitUsage).
+void require_lab_for(const Scenario& scenario, LabKind kind);
+
 /// Another namespace like the lab's, for the calling thread alone, and for the threads and sockets
 /// that it makes while it is there. Throws Error as enter_lab().
 Lab enter_another_lab();
 
-/// Gives the lab the settings that `scenario` needs. Throws Error: kExitUsage on the host, whose
-/// settings are not ours; kExitCannotRun if the kernel refuses one.
+/// Gives a private lab the settings that `scenario` needs. Throws Error (kExitCannotRun) if the
+/// kernel refuses one.
 void set_for(const Scenario& scenario, Lab& lab);
 
 /// An endpoint for each scenario, in the lab's addresses of `family` (AF_INET, AF_INET6) or of the

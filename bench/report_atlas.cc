@@ -278,8 +278,9 @@ std::string summary(const AtlasResult& result, const TextStyle& style) {
 std::string advice(const std::vector<AtlasEntry>& entries, const TextStyle& style) {
   for (const AtlasEntry& entry : entries) {
     if (entry.expected()) continue;
-    return '\n' +
-           wrap(printable("Step by step: ringchurn atlas --explain " + entry.name), style.width);
+    const std::string what =
+        entry.folder.empty() ? fmt::format("FOLDER/{}.toml", entry.name) : entry.name;
+    return '\n' + wrap(printable("Step by step: ringchurn atlas --explain " + what), style.width);
   }
   return "";
 }

@@ -257,7 +257,7 @@ LoadFacts Crew::play() {
   LoadFacts facts;
   collect(facts);
   meter->stop(facts);
-  for (const SideNetwork& network : networks_) facts.side_kernel += network.moved();
+  for (const SideNetwork& network : networks_) facts.kernel += network.moved();
   return facts;
 }
 

@@ -37,9 +37,9 @@ class OptionsTest : public testing::Test {
   }
 
   static void clear_environment() {
-    for (const char* name :
-         {"ARMS", "MIX", "SCENARIO", "SET", "CONNECTIONS", "DURATION", "CONCURRENCY", "THREADS",
-          "LAYOUT", "FAMILY", "LAB", "SEED", "JSON", "CONFIG"}) {
+    for (const char* name : {"ARMS", "MIX", "SCENARIO", "SET", "CONNECTIONS", "DURATION",
+                             "CONCURRENCY", "THREADS", "LAYOUT", "FAMILY", "LAB", "SEED", "JSON",
+                             "CONFIG", "ONLY", "EXPLAIN", "RUNS", "ENGINE", "FORMAT"}) {
       ::unsetenv(("RINGCHURN_" + std::string(name)).c_str());
     }
   }
@@ -97,6 +97,35 @@ TEST_F(OptionsTest, CompareComparesGracefulWithRstClientOnOneThreadByDefault) {
   EXPECT_THAT(options.arms, ElementsAre("graceful", "rst-client"));
   EXPECT_EQ(options.duration, seconds(20));
   EXPECT_EQ(options.layout, Layout::single);
+}
+
+TEST_F(OptionsTest, AtlasPlaysEverythingTwentyTimesOnTheRingByDefault) {
+  const Options options = parse({"atlas"}).value();
+  EXPECT_EQ(options.command, Command::atlas);
+  EXPECT_TRUE(options.wanted.empty());
+  EXPECT_EQ(options.explain, "");
+  EXPECT_EQ(options.engine, Engine::ring);
+  EXPECT_EQ(options.runs, 20u);
+  EXPECT_EQ(options.family, Family::ipv4);
+}
+
+TEST_F(OptionsTest, EveryOptionOfAtlasIsUnderstood) {
+  const Options options =
+      parse({"atlas", "reset/", "--engine", "syscall", "S001-14", "--runs", "64", "--family",
+             "ipv6", "--set", "a.x=1", "--json", "-", "mine.toml"})
+          .value();
+  EXPECT_THAT(options.wanted, ElementsAre("reset/", "S001-14", "mine.toml"));
+  EXPECT_EQ(options.engine, Engine::syscall);
+  EXPECT_EQ(options.runs, 64u);
+  EXPECT_EQ(options.family, Family::ipv6);
+  EXPECT_EQ(options.settings.size(), 1u);
+  EXPECT_EQ(options.json_path, "-");
+}
+
+TEST_F(OptionsTest, ExplainNamesTheOnlyScenario) {
+  const Options options = parse({"atlas", "--explain", "graceful"}).value();
+  EXPECT_EQ(options.explain, "graceful");
+  EXPECT_THAT(options.wanted, ElementsAre("graceful"));
 }
 
 TEST_F(OptionsTest, EveryOptionOfRunIsUnderstood) {
@@ -175,11 +204,14 @@ TEST_F(OptionsTest, NumbersOutOfRangeAreRefusedWithTheRange) {
              {"--concurrency", "64k", "from 1 to 1,000,000"},
              {"--threads", "0", "from 1 to 256"},
              {"--threads", "257", "from 1 to 256"},
+             {"--runs", "0", "from 1 to 64"},
+             {"--runs", "65", "from 1 to 64"},
              {"--seed", "-1", "from 0 to 2^64-1"},
              {"--seed", "18446744073709551616", "from 0 to 2^64-1"},
              {"--seed", "0x10", "from 0 to 2^64-1"}};
   for (const auto& [flag, text, range] : bad) {
-    EXPECT_EQ(error({"run", flag, text}),
+    const char* command = std::string_view(flag) == "--runs" ? "atlas" : "run";
+    EXPECT_EQ(error({command, flag, text}),
               std::string(flag) + ": '" + text + "' is not a whole number " + range);
   }
 }
@@ -197,6 +229,14 @@ TEST_F(OptionsTest, MistakesOnTheCommandLineGetOneLine) {
       {{"compare", "--layout", "pair"}, "compare has no option --layout"},
       {{"compare", "--connections", "5"}, "compare has no option --connections"},
       {{"scenarios", "--seed", "1"}, "scenarios has no option --seed"},
+      {{"scenarios", "--format", "html"}, "--format: 'html' is not known; give text or markdown"},
+      {{"atlas", "--seed", "1"}, "atlas has no option --seed"},
+      {{"atlas", "--engine", "epoll"}, "--engine: 'epoll' is not known; give ring or syscall"},
+      {{"atlas", "--explain", ""}, "--explain is empty"},
+      {{"atlas", "--explain"}, "--explain needs a value"},
+      {{"atlas", "a", ""}, "NAME is empty"},
+      {{"atlas", "a", "--explain", "b"}, "NAME and --explain exclude each other"},
+      {{"atla"}, "unknown command atla, did you mean 'atlas'?"},
       {{"scenarios", "a", "b"}, "unexpected 'b'"},
       {{"run", "graceful"}, "unexpected 'graceful'; to name a scenario, use --scenario"},
       {{"run", "--seed"}, "--seed needs a value"},
@@ -282,7 +322,8 @@ TEST_F(OptionsTest, TheConfigFileHoldsEveryOption) {
   const char* file = config(
       "family = \"ipv6\"\nset = [\"a.x=1\",\n  \"y=2\"]\n"
       "[run]\nscenario = \"s\"\nconnections = 7\nthreads = 3\nlayout = \"single\"\n"
-      "[compare]\narms = [\"a\", \"b\"]\nduration = \"3s\"\n");
+      "[compare]\narms = [\"a\", \"b\"]\nduration = \"3s\"\n"
+      "[atlas]\nonly = [\"a\", \"S1\"]\nruns = 3\nengine = \"syscall\"\n");
   ::setenv("RINGCHURN_CONFIG", file, 1);
   const Options run = parse({"run"}).value();
   EXPECT_THAT(run.arms, ElementsAre("s"));
@@ -295,6 +336,12 @@ TEST_F(OptionsTest, TheConfigFileHoldsEveryOption) {
   EXPECT_THAT(compare.arms, ElementsAre("a", "b"));
   EXPECT_EQ(compare.duration, seconds(3));
   EXPECT_EQ(compare.family, Family::ipv6);
+  const Options atlas = parse({"atlas"}).value();
+  EXPECT_THAT(atlas.wanted, ElementsAre("a", "S1"));
+  EXPECT_EQ(atlas.runs, 3u);
+  EXPECT_EQ(atlas.engine, Engine::syscall);
+  EXPECT_EQ(atlas.family, Family::ipv6);
+  EXPECT_EQ(parse({"atlas", "--explain", "b"})->explain, "b") << "a flag wins over the file";
 }
 
 TEST_F(OptionsTest, AListReplacesTheListOfAWeakerSource) {
@@ -307,7 +354,7 @@ TEST_F(OptionsTest, AListReplacesTheListOfAWeakerSource) {
 TEST_F(OptionsTest, AMistakeInTheConfigFileNamesItsLine) {
   const std::pair<const char*, const char*> bad[] = {
       {"\nconcurency = 5\n", ":2: concurency: unknown key, did you mean 'concurrency'?"},
-      {"[rum]\nseed = 5\n", ":1: rum: unknown table; known are [run] and [compare]"},
+      {"[rum]\nseed = 5\n", ":1: rum: unknown table; known are [run], [compare] and [atlas]"},
       {"[run.more]\nseed = 5\n", ": unknown key"},
       {"[[run]]\nseed = 5\n", ":1: run: unknown key"},
       {"run = 5\n", ":1: run: unknown key"},
@@ -349,6 +396,11 @@ TEST_F(OptionsTest, AnEmptyConfigFileSaysNothing) {
   EXPECT_EQ(parse({"run", "--config", config("")})->concurrency, 64u);
 }
 
+TEST_F(OptionsTest, ScenariosAreListedAsTextOrAsAPage) {
+  EXPECT_FALSE(parse({"scenarios"})->as_markdown);
+  EXPECT_TRUE(parse({"scenarios", "--format", "markdown"})->as_markdown);
+}
+
 TEST_F(OptionsTest, ScenariosTakesOneName) {
   EXPECT_EQ(parse({"scenarios"})->scenario_name, "");
   EXPECT_EQ(parse({"scenarios", "half-close"})->scenario_name, "half-close");
@@ -373,6 +425,7 @@ TEST_F(OptionsTest, HelpFitsIntoEightyColumnsAndEndsWithTheExitCodes) {
   for (const std::vector<const char*>& words : {std::vector<const char*>{"--help"},
                                                 {"run", "--help"},
                                                 {"compare", "-h"},
+                                                {"atlas", "--help"},
                                                 {"scenarios", "--help"},
                                                 {"run", "--bogus", "--help"}}) {
     const std::string help = printed([&] { EXPECT_FALSE(parse(words).has_value()); }, false);

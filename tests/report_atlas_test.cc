@@ -158,7 +158,7 @@ TEST(ReportAtlas, TheLastLineSumsUp) {
   AtlasResult atlas = ring_only();
   EXPECT_THAT(atlas_report(atlas, {false, 120}),
               EndsWith("\n6 scenarios: 4 as expected, 1 NOT as expected, 1 skipped; claims: 1 "
-                       "holds, 1 only if, 1 does not hold, 1 n/a, 1 not shown\n(38.2 s)\n"));
+                       "holds, 1 only if, 1 does not hold, 1 n/a, 1 not\nshown (38.2 s)\n"));
   atlas.claims.clear();
   atlas.entries.resize(4);
   EXPECT_THAT(atlas_report(atlas, {}), EndsWith("\n4 scenarios, all as expected (38.2 s)\n"));
