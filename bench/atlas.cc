@@ -14,6 +14,7 @@
 #include <list>
 #include <nlohmann/json.hpp>
 
+#include "bench/catalogue.h"
 #include "bench/context.h"
 #include "bench/interrupt.h"
 #include "bench/performance.h"
@@ -35,7 +36,7 @@ void from_json(const nlohmann::json& json, CounterRow& row) {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AnswerCount, outcome, count, expected)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StepAnswers, side, number, text, declared, answers)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Moment, side, number, text, declared, outcome, result, expected,
-                                   at_us, took_us)
+                                   at_us, took_us, states)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Performance, runs, finished, expected, failure, steps, counters,
                                    story, moved)
 
@@ -68,6 +69,12 @@ void write_all(int pipe, const std::string& text) {
   }
 }
 
+/// The atlas has no --lab to recommend.
+std::string without_option(std::string message) {
+  const auto at = message.find(", or use --lab host");
+  return message.substr(0, at);
+}
+
 /// The process's whole life.
 [[noreturn]] void be_child(const Piece& piece, int cpu, int pipe) {
   // On one CPU nothing overtakes anything in loopback's per-CPU queues (bench/README.md).
@@ -76,8 +83,7 @@ void write_all(int pipe, const std::string& text) {
   try {
     answer["performance"] = perform_piece(piece);
   } catch (const Error& error) {
-    answer["skipped"] = error.what();
-    answer["exit_code"] = static_cast<int>(error.exit_code);
+    answer["skipped"] = without_option(error.what());
   } catch (const std::exception& error) {
     answer["failure"] = error.what();
   }
@@ -185,14 +191,6 @@ class Pool {
   bool story_;
   std::list<Job> waiting_, playing_;
 };
-
-std::string folder_of(const ScenarioFile& file) {
-  constexpr std::string_view kBuiltIn = "scenarios/";
-  if (!file.path.starts_with(kBuiltIn)) return "";
-  const std::string path = file.path.substr(kBuiltIn.size());
-  const auto slash = path.find('/');
-  return slash == std::string::npos ? "" : path.substr(0, slash);
-}
 
 bool is_racy(const Scenario& scenario) {
   for (Side side : {Side::client, Side::server}) {

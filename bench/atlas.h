@@ -38,6 +38,9 @@ struct Moment {
   std::int32_t result = 0;  ///< bytes, or -errno
   bool expected = true;
   std::uint64_t at_us = 0, took_us = 0;  ///< since the first step; from issue to answer
+  /// Every connection's two TCP states right then: "client FIN_WAIT2, server CLOSE_WAIT"; more than
+  /// one with semicolons. "" if there is none.
+  std::string states{};
 };
 
 /// What one engine made of a scenario.

@@ -185,7 +185,7 @@ std::string title(Outcome outcome) {
 }
 
 /// As GitHub makes it from a heading.
-std::string anchor(std::string heading) {
+std::string anchor(const std::string& heading) {
   std::string link;
   for (const char c : heading) {
     if (c == ' ') link += '-';

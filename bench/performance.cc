@@ -11,6 +11,7 @@
 #include "bench/kernel_counters.h"
 #include "bench/lab.h"
 #include "bench/meter.h"
+#include "bench/state_pairs.h"
 #include "bench/worker.h"
 #include "workloads/twin.h"
 
@@ -67,19 +68,25 @@ class Witness {
   }
 
  private:
+  /// Looking at the states takes longer than a step: the story's clock stands still meanwhile.
   void tell(const StepAnswers& step, const Answer& answer) {
     if (began_ == 0) began_ = answer.issued;
-    const Nanoseconds issued = std::max(answer.issued, began_);
+    const Nanoseconds issued = std::max({answer.issued, began_, looked_until_});
+    const Nanoseconds ended = std::max(answer.ended, issued);
+    const Nanoseconds looking_from = clock_ns();
     story_.push_back({answer.side, step.number, step.text, step.declared,
                       outcome_name(answer.outcome), answer.result, answer.expected,
-                      (answer.ended - began_) / 1000, (answer.ended - issued) / 1000});
+                      (ended - began_ - looked_) / 1000, (ended - issued) / 1000, states_.look()});
+    looked_until_ = clock_ns();
+    looked_ += looked_until_ - looking_from;
   }
 
   const Piece& piece_;
   std::size_t first_[2] = {0, 0};  ///< of the client's and the server's steps
   std::vector<StepAnswers> steps_;
   std::vector<Moment> story_;
-  Nanoseconds began_ = 0;
+  Nanoseconds began_ = 0, looked_ = 0, looked_until_ = 0;
+  StatePairs states_;
 };
 
 bool ends_agree(const Piece& piece, const WorkerReport& report) {
@@ -117,10 +124,11 @@ void play_on_ring(const Piece& piece, const std::vector<Scenario>& scenarios,
   } else if (witness.all_expected() && !ends_agree(piece, report)) {
     performance.failure = fmt::format(
         "the ends do not agree: client {} of {} finished, server {} of {} accepted; bytes "
-        "received by the server {} and by the client {}",
+        "received by the server {} (declared: {}) and by the client {} ({})",
         report.client[0].ledger.finished, piece.runs, report.server[0].ledger.finished,
         report.client[0].established, report.server[0].received_bytes,
-        report.client[0].received_bytes);
+        piece.scenario.delivered_to_server * piece.runs, report.client[0].received_bytes,
+        piece.scenario.delivered_to_client * piece.runs);
   }
 }
 

@@ -24,6 +24,8 @@ constexpr std::size_t kAnswerColumns = 20;  // "IN+OUT+RDHUP+ERR+HUP"; longer on
 
 // -- one line for each scenario -------------------------------------------------------------------
 
+bool was_played(const AtlasEntry& entry) { return entry.ring || entry.syscall; }
+
 /// A scenario's line, in parts.
 struct Line {
   const AtlasEntry* entry = nullptr;
@@ -33,7 +35,7 @@ struct Line {
 Line line_of(const AtlasEntry& entry, const TextStyle& style) {
   const std::size_t most = std::min<std::size_t>(kNameColumns, style.width / 2);
   Line line{&entry, "skipped", shorten(printable(entry.name), most), "-", "", "", ""};
-  if (!entry.ring && !entry.syscall) return line;
+  if (!was_played(entry)) return line;
   const Telling telling = telling_step(entry);
   const bool has_answers = !shown(entry).steps.empty();
   line.mark = entry.expected() ? "ok" : "UNEXPECTED";
@@ -99,7 +101,9 @@ std::string line_text(const Line& line, const Widths& widths, const TextStyle& s
   text.append(mark - display_width(line.mark), ' ');
   std::vector<std::pair<std::string, std::size_t>> parts = {{line.name, widths.name},
                                                             {line.ring, widths.ring}};
-  if (widths.syscall > 0) parts.emplace_back(line.syscall, widths.syscall);
+  if (widths.syscall > 0) {
+    parts.emplace_back(line.syscall.empty() ? "-" : line.syscall, widths.syscall);
+  }
   parts.emplace_back(line.place, widths.place);
   parts.emplace_back(line.step, 0);
   append_columns(text, 2 + mark, widths, parts);
@@ -118,10 +122,11 @@ std::string heading(const std::string& folder, const Widths& widths, const TextS
   return text;
 }
 
-std::string scenarios(const std::vector<AtlasEntry>& entries, const TextStyle& style) {
+std::string scenarios(const AtlasResult& result, const TextStyle& style) {
   std::map<std::string, std::vector<Line>> folders;
   std::vector<Line> all;
-  for (const AtlasEntry& entry : entries) {
+  for (const AtlasEntry& entry : result.entries) {
+    if (result.interrupted && !was_played(entry)) continue;
     all.push_back(line_of(entry, style));
     folders[entry.folder].push_back(all.back());
   }
@@ -205,15 +210,16 @@ std::string claim_text(const ClaimResult& claim, const AtlasResult& result,
   return text + hanging("see above: " + names_text(without, kMostNames), style.width, kIndent);
 }
 
-/// Something was shown of it, but not all that bears on it was played.
-bool is_open(const ClaimResult& claim) {
-  return claim.verdict == ClaimResult::Verdict::not_shown && !claim.shown_by.empty();
+/// Not all that bears on it was played: it is no failure that nothing shows it.
+bool is_open(const ClaimResult& claim, const AtlasResult& result) {
+  return claim.verdict == ClaimResult::Verdict::not_shown &&
+         (result.interrupted || !claim.shown_by.empty());
 }
 
 std::string claims(const AtlasResult& result, const TextStyle& style) {
   std::string judged, open, example;
   for (const ClaimResult& claim : result.claims) {
-    if (!is_open(claim)) {
+    if (!is_open(claim, result)) {
       judged += claim_text(claim, result, style);
       continue;
     }
@@ -222,7 +228,7 @@ std::string claims(const AtlasResult& result, const TextStyle& style) {
   }
   std::string text;
   if (!judged.empty()) text = '\n' + tinted("CLAIMS", Tint::bold, style) + '\n' + judged;
-  if (open.empty()) return text;
+  if (open.empty() || result.interrupted) return text;
   return text + '\n' +
          wrap(printable(fmt::format("Part of the evidence on {}: 'ringchurn atlas {}' plays all "
                                     "that bears on it.",
@@ -236,10 +242,10 @@ std::string count_of(std::size_t count, std::string_view what) {
   return fmt::format("{} {}{}", grouped(std::uint64_t{count}), what, count == 1 ? "" : "s");
 }
 
-std::string claim_counts(const std::vector<ClaimResult>& claims) {
+std::string claim_counts(const AtlasResult& result) {
   std::map<ClaimResult::Verdict, std::size_t> counts;
-  for (const ClaimResult& claim : claims) {
-    if (!is_open(claim)) ++counts[claim.verdict];
+  for (const ClaimResult& claim : result.claims) {
+    if (!is_open(claim, result)) ++counts[claim.verdict];
   }
   std::string text;
   for (const auto& [verdict, count] : counts) {
@@ -256,9 +262,8 @@ std::string claim_counts(const std::vector<ClaimResult>& claims) {
 std::string summary(const AtlasResult& result, const TextStyle& style) {
   std::size_t unexpected = 0, skipped = 0;
   for (const AtlasEntry& entry : result.entries) {
-    const bool was_played = entry.ring || entry.syscall;
-    if (!was_played) ++skipped;
-    if (was_played && !entry.expected()) ++unexpected;
+    if (!was_played(entry)) ++skipped;
+    if (was_played(entry) && !entry.expected()) ++unexpected;
   }
   std::string text = result.interrupted ? "Interrupted: " : "";
   text += count_of(result.entries.size(), "scenario");
@@ -267,9 +272,10 @@ std::string summary(const AtlasResult& result, const TextStyle& style) {
   } else {
     text += fmt::format(": {} as expected", result.entries.size() - unexpected - skipped);
     if (unexpected > 0) text += fmt::format(", {} NOT as expected", unexpected);
-    if (skipped > 0) text += fmt::format(", {} skipped", skipped);
+    const char* word = result.interrupted ? "not played" : "skipped";
+    if (skipped > 0) text += fmt::format(", {} {}", skipped, word);
   }
-  text += fmt::format("{} ({} s)", claim_counts(result.claims), grouped(result.elapsed_s, 1));
+  text += fmt::format("{} ({} s)", claim_counts(result), grouped(result.elapsed_s, 1));
   const bool is_good = unexpected == 0 && !result.interrupted;
   return '\n' + tinted(wrap(text, style.width), is_good ? Tint::good : Tint::bad, style);
 }
@@ -288,7 +294,7 @@ std::string advice(const std::vector<AtlasEntry>& entries, const TextStyle& styl
 std::string title(const AtlasResult& result) {
   unsigned runs = 0;
   for (const AtlasEntry& entry : result.entries) {
-    if (entry.ring || entry.syscall) runs = std::max(runs, shown(entry).runs);
+    if (was_played(entry)) runs = std::max(runs, shown(entry).runs);
   }
   return fmt::format("What this kernel answers: {}, {} each",
                      count_of(result.entries.size(), "scenario"), count_of(runs, "connection"));
@@ -301,8 +307,8 @@ std::string atlas_report(const AtlasResult& result, const TextStyle& style) {
   for (const std::string& line : {result.context.command, machine(result.context)}) {
     text += hanging(line, style.width, 2);
   }
-  return text + scenarios(result.entries, style) + claims(result, style) +
-         advice(result.entries, style) + summary(result, style);
+  return text + scenarios(result, style) + claims(result, style) + advice(result.entries, style) +
+         summary(result, style);
 }
 
 }  // namespace ringchurn

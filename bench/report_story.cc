@@ -77,6 +77,7 @@ std::string moments(const std::vector<Moment>& story, const TextStyle& style) {
                                         has_server ? "server" : ""),
                             Tint::bold, style) +
                      '\n';
+  std::string states;
   for (const Moment& moment : story) {
     std::string time = grouped(static_cast<double>(moment.at_us) / 1000, 3);
     for (const std::string& line : lines_of(wrap(printable(moment_text(moment)), column, 2))) {
@@ -84,6 +85,12 @@ std::string moments(const std::vector<Moment>& story, const TextStyle& style) {
       const std::size_t offset = moment.side == Side::server ? column + kGap : 0;
       text += fmt::format("{:>{}}  {}{}\n", time, kTimeColumns, std::string(offset, ' '), cell);
       time.clear();
+    }
+    if (moment.states == states) continue;
+    states = moment.states;
+    const std::string line = states.empty() ? "no connection has a socket" : states;
+    for (const std::string& part : lines_of(wrap("= " + line, room, 2))) {
+      text += fmt::format("{:>{}}  {}\n", "", kTimeColumns, part);
     }
   }
   return text;

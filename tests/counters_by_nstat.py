@@ -3,34 +3,18 @@
 counters are the same, to the unit: what nstat(8) reads before and after, what ringchurn measured,
 what ringchurn says was declared, and what the scenario's [kernel] declares, as read here."""
 
-import json
-import os
 import pathlib
-import subprocess
 import tempfile
 import time
 import tomllib
 
 from ringchurn_testing import (IN_ORDER, Failures, builtin_scenarios, enter_network_namespace,
-                               failed_verdicts, require_programs, result_of, run_ringchurn,
-                               verdict)
+                               failed_verdicts, read_nstat, require_programs, result_of,
+                               run_ringchurn, verdict)
 
 CONNECTIONS = 400
 # What the kernel may still owe after the last close. ringchurn itself waits 50 ms.
 SETTLE_S = 0.1
-
-
-def read_nstat(history):
-    """All counters by the names that scenarios use. nstat -s leaves its history file alone."""
-    done = subprocess.run(["nstat", "-asz", "--json"], capture_output=True, text=True, check=True,
-                          env=os.environ | {"NSTAT_HISTORY": str(history)})
-    counters = {}
-    for name, value in json.loads(done.stdout)["kernel"].items():
-        for group in ("TcpExt", "Tcp"):
-            if name.startswith(group):
-                counters[name.removeprefix(group)] = value
-                break
-    return counters
 
 
 def as_range(declared, factor=1):

@@ -169,6 +169,16 @@ TEST(ReportAtlas, TheLastLineSumsUp) {
   EXPECT_THAT(atlas_report(atlas, {}), HasSubstr("\nInterrupted: 1 scenario"));
 }
 
+TEST(ReportAtlas, AnInterruptedOneTellsWhatWasPlayed) {
+  AtlasResult atlas = ring_only();
+  atlas.interrupted = true;
+  const std::string report = atlas_report(atlas, {});
+  EXPECT_THAT(report, Not(HasSubstr("process-killed")));
+  EXPECT_THAT(report, Not(HasSubstr("S000-08")));
+  EXPECT_THAT(report, HasSubstr("\nInterrupted: 6 scenarios: 4 as expected, 1 NOT as expected, 1 "
+                                "not played;\nclaims: 1 holds"));
+}
+
 TEST(ReportAtlas, LongAndStrangeNamesFit) {
   AtlasResult atlas = sample_atlas();
   const std::string name = "a\x1b[31m fermé 閉じる" + std::string(90, 'x');

@@ -1,6 +1,7 @@
 """What the tests share that drive ringchurn from outside: running it, reading its JSON, and a
 network namespace of the test's own. Not executable, so not a test."""
 
+import concurrent.futures
 import contextlib
 import errno
 import fcntl
@@ -117,9 +118,47 @@ def verdict(result, name):
     return next(verdict for verdict in result["verdicts"] if verdict["name"] == name)
 
 
+def builtin_folders():
+    """The built-in scenarios, {name: folder}."""
+    folders, folder = {}, ""
+    for line in run_ringchurn("scenarios").stdout.splitlines():
+        if line.endswith("/") and not line.startswith(" "):
+            folder = line.removesuffix("/")
+        elif line:
+            folders[line.split()[0]] = folder
+    return folders
+
+
 def builtin_scenarios():
     """Names of the built-in scenarios."""
-    return [line.split()[0] for line in run_ringchurn("scenarios").stdout.splitlines()]
+    return list(builtin_folders())
+
+
+def builtin_text(name):
+    """The file of a built-in scenario."""
+    return run_ringchurn("scenarios", name).stdout
+
+
+def play_each(names, *options):
+    """Plays each scenario alone, once, in a call of `ringchurn atlas` of its own, of which some are
+    under way at a time: most of the time they wait. Yields name, exit code, result."""
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        results = pool.map(lambda name: result_of("atlas", name, "--runs", 1, *options), names)
+        for name, (exit_code, result) in zip(names, results):
+            yield name, exit_code, result
+
+
+def read_nstat(history):
+    """All counters by the names that scenarios use. nstat -s leaves its history file alone."""
+    done = subprocess.run(["nstat", "-asz", "--json"], capture_output=True, text=True, check=True,
+                          env=os.environ | {"NSTAT_HISTORY": str(history)})
+    counters = {}
+    for name, value in json.loads(done.stdout)["kernel"].items():
+        for group in ("TcpExt", "Tcp"):
+            if name.startswith(group):
+                counters[name.removeprefix(group)] = value
+                break
+    return counters
 
 
 def start_ringchurn(*arguments, **options):

@@ -1,5 +1,5 @@
 // Scenario files: finding them, filling in their parameters, compiling them, and refusing what can
-// never happen. The language is described in workloads/scenarios/README.md.
+// never happen. The language is described in workloads/README.md.
 #pragma once
 
 #include <map>

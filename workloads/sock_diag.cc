@@ -69,7 +69,46 @@ int ask(const Request& request, Answer& answer) {
   return answer.header.nlmsg_type == NLMSG_ERROR ? answer.error.error : 0;
 }
 
+/// Adds the sockets of one message's worth of answers. False when the last one is through.
+bool add_sockets(const std::vector<char>& bytes, std::size_t length,
+                 std::vector<TcpSocketState>& sockets) {
+  for (std::size_t at = 0; at + sizeof(nlmsghdr) <= length;) {
+    nlmsghdr header{};
+    std::memcpy(&header, bytes.data() + at, sizeof header);
+    if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) return false;
+    inet_diag_msg socket{};
+    if (header.nlmsg_len < sizeof header + sizeof socket) return false;
+    std::memcpy(&socket, bytes.data() + at + sizeof header, sizeof socket);
+    sockets.push_back(
+        {ntohs(socket.id.idiag_sport), ntohs(socket.id.idiag_dport), socket.idiag_state});
+    at += NLMSG_ALIGN(header.nlmsg_len);
+  }
+  return true;
+}
+
+void add_sockets(std::uint8_t family, std::vector<TcpSocketState>& sockets) {
+  const Descriptor netlink(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  Request dump;
+  dump.header = {sizeof dump, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 1, 0};
+  dump.socket.sdiag_family = family;
+  dump.socket.sdiag_protocol = IPPROTO_TCP;
+  dump.socket.idiag_states = ~0U;
+  if (!netlink.is_open() || ::send(netlink.get(), &dump, sizeof dump, 0) < 0) return;
+  std::vector<char> bytes(32 * 1024);
+  while (true) {
+    const ssize_t length = ::recv(netlink.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (length <= 0 || !add_sockets(bytes, static_cast<std::size_t>(length), sockets)) return;
+  }
+}
+
 }  // namespace
+
+std::vector<TcpSocketState> tcp_sockets() {
+  std::vector<TcpSocketState> sockets;
+  add_sockets(AF_INET, sockets);
+  add_sockets(AF_INET6, sockets);
+  return sockets;
+}
 
 int tcp_state_of(const FourTuple& tuple) {
   Answer answer{};

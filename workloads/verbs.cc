@@ -93,6 +93,11 @@ void read_receive(Step& step, const Words& all, Sockets&) {
   }
 }
 
+void read_recv_eof(Step&, const Words& words, Sockets&) {
+  want(words, 0, 1, "recv-eof [TIME]");
+  if (words.size() == 2) parse_time(words[1]);  // is none, or it would have been taken: says so
+}
+
 void read_receive_multi(Step& step, const Words& words, Sockets&) {
   want(words, 0, 1, "recv-multishot [BUFFERS]");
   step.bytes = words.size() == 1 ? 16 : parse_number(words[1], "a number of buffers", 64);
@@ -280,7 +285,7 @@ constexpr Verb kVerbs[] = {
     {"read", Op::read, read_nothing},
     {"fill", Op::fill, read_nothing},
     {"recv", Op::receive, read_receive, true},
-    {"recv-eof", Op::recv_eof, read_nothing, true},
+    {"recv-eof", Op::recv_eof, read_recv_eof, true},
     {"recv-multishot", Op::receive_multi, read_receive_multi},
     {"shutdown", Op::shutdown, read_shutdown},
     {"linger", Op::option, read_linger},
