@@ -46,8 +46,14 @@ class Witness {
     } else {
       ++known->count;
     }
+    count(answer);
     if (piece_.story) tell(step, answer);
   }
+
+  /// Clients that got to the end of their script.
+  unsigned finished() const { return finished_; }
+  /// Bytes that `side` received on its own socket.
+  std::uint64_t received(Side side) const { return received_[side == Side::client ? 0 : 1]; }
 
   bool all_expected() const {
     return std::all_of(steps_.begin(), steps_.end(), [](const StepAnswers& step) {
@@ -68,6 +74,18 @@ class Witness {
   }
 
  private:
+  void count(const Answer& answer) {
+    const Script& script = piece_.scenario.script(answer.side);
+    const Step& step = script.steps[answer.step];
+    const bool receives = step.op == Op::receive || step.op == Op::receive_any ||
+                          step.op == Op::recv_eof || step.op == Op::read;
+    if (receives && step.socket == 0 && (step.detail & MSG_PEEK) == 0 && answer.result > 0) {
+      received_[answer.side == Side::client ? 0 : 1] += static_cast<std::uint64_t>(answer.result);
+    }
+    const bool last = answer.side == Side::client && answer.step + 1 == script.length();
+    if (last && answer.expected) ++finished_;
+  }
+
   /// Looking at the states takes longer than a step: the story's clock stands still meanwhile.
   void tell(const StepAnswers& step, const Answer& answer) {
     if (began_ == 0) began_ = answer.issued;
@@ -83,20 +101,34 @@ class Witness {
 
   const Piece& piece_;
   std::size_t first_[2] = {0, 0};  ///< of the client's and the server's steps
+  unsigned finished_ = 0;
+  std::uint64_t received_[2] = {0, 0};
   std::vector<StepAnswers> steps_;
   std::vector<Moment> story_;
   Nanoseconds began_ = 0, looked_ = 0, looked_until_ = 0;
   StatePairs states_;
 };
 
-bool ends_agree(const Piece& piece, const WorkerReport& report) {
-  const ScenarioRecord& client = report.client[0];
-  const ScenarioRecord& server = report.server[0];
-  const bool served = !piece.scenario.has_server() ||
-                      (server.ledger.finished == client.established &&
-                       server.received_bytes == piece.scenario.delivered_to_server * piece.runs &&
-                       client.received_bytes == piece.scenario.delivered_to_client * piece.runs);
-  return client.ledger.finished == piece.runs && served;
+/// What came of the connections as a whole, by either engine.
+struct Totals {
+  std::uint64_t finished = 0, established = 0, served = 0;
+  std::uint64_t received_by_server = 0, received_by_client = 0;
+};
+
+/// What both ends together did not do as the scenario says, or "".
+std::string disagreement(const Piece& piece, const Totals& totals) {
+  const Scenario& scenario = piece.scenario;
+  const std::uint64_t to_server = scenario.delivered_to_server * piece.runs;
+  const std::uint64_t to_client = scenario.delivered_to_client * piece.runs;
+  const bool served = !scenario.has_server() || (totals.served == totals.established &&
+                                                 totals.received_by_server == to_server &&
+                                                 totals.received_by_client == to_client);
+  if (totals.finished == piece.runs && served) return "";
+  return fmt::format(
+      "the ends do not agree: client {} of {} finished, server {} of {} accepted; bytes received "
+      "by the server {} (declared: {}) and by the client {} ({})",
+      totals.finished, piece.runs, totals.served, totals.established, totals.received_by_server,
+      to_server, totals.received_by_client, to_client);
 }
 
 void play_on_ring(const Piece& piece, const std::vector<Scenario>& scenarios,
@@ -113,23 +145,30 @@ void play_on_ring(const Piece& piece, const std::vector<Scenario>& scenarios,
   Mix mix({0}, {1.0}, 1);
   worker.play(mix, {piece.runs, 0});
   const WorkerReport report = worker.report();
-  performance.finished = static_cast<unsigned>(report.client[0].ledger.finished);
-  const std::uint64_t left =
-      report.client[0].ledger.open_at_deadline + report.server[0].ledger.open_at_deadline;
+  const ScenarioRecord &client = report.client[0], &server = report.server[0];
+  performance.finished = static_cast<unsigned>(client.ledger.finished);
+  const std::uint64_t left = client.ledger.open_at_deadline + server.ledger.open_at_deadline;
   if (left > 0) {
     performance.failure = fmt::format(
         "{} connection ends were still playing when nothing had "
         "ended for {} s",
         left, kAtlasPatience / 1'000'000'000);
-  } else if (witness.all_expected() && !ends_agree(piece, report)) {
-    performance.failure = fmt::format(
-        "the ends do not agree: client {} of {} finished, server {} of {} accepted; bytes "
-        "received by the server {} (declared: {}) and by the client {} ({})",
-        report.client[0].ledger.finished, piece.runs, report.server[0].ledger.finished,
-        report.client[0].established, report.server[0].received_bytes,
-        piece.scenario.delivered_to_server * piece.runs, report.client[0].received_bytes,
-        piece.scenario.delivered_to_client * piece.runs);
+  } else if (witness.all_expected()) {
+    performance.failure =
+        disagreement(piece, {client.ledger.finished, client.established, server.ledger.finished,
+                             server.received_bytes, client.received_bytes});
   }
+}
+
+void play_by_calls(const Piece& piece, const Endpoint& endpoint, Witness& witness,
+                   Performance& performance) {
+  play_with_system_calls(piece.scenario, endpoint, piece.runs,
+                         [&witness](unsigned, const Answer& answer) { witness.hear(answer); });
+  performance.finished = witness.finished();
+  if (!witness.all_expected()) return;
+  performance.failure = disagreement(
+      piece,
+      {witness.finished(), 0, 0, witness.received(Side::server), witness.received(Side::client)});
 }
 
 void read_counters(const Scenario& scenario, unsigned runs, const KernelCounters& moved,
@@ -173,9 +212,7 @@ Performance perform_piece(const Piece& piece) {
     if (piece.engine == Engine::ring) {
       play_on_ring(piece, scenarios, endpoints, witness, performance);
     } else {
-      play_with_system_calls(piece.scenario, endpoints[0], piece.runs,
-                             [&witness](unsigned, const Answer& answer) { witness.hear(answer); });
-      performance.finished = piece.runs;
+      play_by_calls(piece, endpoints[0], witness, performance);
     }
     std::this_thread::sleep_for(kSettleTime);
     read_counters(piece.scenario, piece.runs, KernelCounters::read().since(before), performance);

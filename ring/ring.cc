@@ -156,20 +156,24 @@ void Ring::receive(Slot slot, std::span<std::byte> buffer, Token token, int flag
   sqe->msg_flags = static_cast<unsigned>(flags);
 }
 
-void Ring::receive_multishot(Slot slot, std::span<std::byte> buffers, unsigned count,
-                             std::uint16_t group, Token token, Token ignored) {
-  // What an earlier operation has left of the group goes first: -ENOENT if nothing.
+void Ring::provide_buffers(std::span<std::byte> buffers, unsigned count, std::uint16_t group,
+                           Token ignored) {
+  // What is left of an earlier life goes first: -ENOENT if nothing.
   io_uring_sqe* sqe = prepare(ignored);
   sqe->opcode = IORING_OP_REMOVE_BUFFERS;
   sqe->fd = static_cast<int>(count);
   sqe->buf_group = group;
   sqe = prepare(ignored);
   sqe->opcode = IORING_OP_PROVIDE_BUFFERS;
+  sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
   sqe->fd = static_cast<int>(count);
   sqe->addr = reinterpret_cast<std::uint64_t>(buffers.data());
   sqe->len = static_cast<unsigned>(buffers.size() / count);
   sqe->buf_group = group;
-  sqe = prepare_on(slot, token);
+}
+
+void Ring::receive_multishot(Slot slot, std::uint16_t group, Token token) {
+  io_uring_sqe* sqe = prepare_on(slot, token);
   sqe->opcode = IORING_OP_RECV;
   sqe->ioprio = IORING_RECV_MULTISHOT;
   sqe->flags |= IOSQE_BUFFER_SELECT;

@@ -79,11 +79,14 @@ class Ring {
   void read(Slot slot, std::span<std::byte> buffer, Token token);
   /// recv(2) into `buffer` with `flags`.
   void receive(Slot slot, std::span<std::byte> buffer, Token token, int flags = 0);
-  /// Multishot recv(2) into `count` buffers, the pieces of `buffers`: a completion for each filled
-  /// one, and a last one at the stream's end, at an error, or with -ENOBUFS when none is left.
-  /// `group` names the buffers and must be this operation's alone.
-  void receive_multishot(Slot slot, std::span<std::byte> buffers, unsigned count,
-                         std::uint16_t group, Token token, Token ignored);
+  /// Makes `count` buffers, the pieces of `buffers`, the only ones of `group`. Up to two
+  /// completions come with `ignored`.
+  void provide_buffers(std::span<std::byte> buffers, unsigned count, std::uint16_t group,
+                       Token ignored);
+  /// Multishot recv(2) into the buffers of `group`: a completion for each filled one, and a last
+  /// one at the stream's end, at an error, or with -ENOBUFS when none is left. Where the completion
+  /// queue is full, the last one is a filled buffer.
+  void receive_multishot(Slot slot, std::uint16_t group, Token token);
   /// shutdown(2). Always runs on an io-wq worker thread (io_uring/net.c: io_shutdown_prep forces
   /// it).
   void shutdown(Slot slot, int how, Token token);

@@ -121,7 +121,7 @@ void End::start(std::uint16_t scenario, Nanoseconds now) {
   free_.pop_back();
   Slot& slot = slots_[index];
   // A socket that `disconnect` left behind is ready to connect: its script starts behind `socket`.
-  slot.first_step = slot.connection.has_socket() ? 1 : 0;
+  slot.first_step = can_take_over(slot, scenario) ? 1 : 0;
   begin(slot.connection, scenarios_[scenario].client, scenario, slot.first_step);
   slot.heard = slot.established = false;
   slot.started = now;
@@ -129,6 +129,18 @@ void End::start(std::uint16_t scenario, Nanoseconds now) {
   ++open_;
   observer_.opened(scenario);
   rest(index, now);
+}
+
+/// What disconnect left is as good as new for a connect, but has its kind, and ECONNRESET in it: a
+/// script that asks for either gets a socket of its own, which closes what is in the slot.
+bool End::can_take_over(const Slot& slot, std::uint16_t scenario) const {
+  if (!slot.connection.has_socket()) return false;
+  const Endpoint& old = endpoints_[slot.connection.scenario];
+  const Endpoint& endpoint = endpoints_[scenario];
+  const std::vector<Step>& steps = scenarios_[scenario].client.steps;
+  const bool connects = steps[1].op == Op::connect && steps[1].place == Place::server &&
+                        steps[1].overlap == Overlap::none && scenarios_[scenario].has_server();
+  return connects && old.domain() == endpoint.domain() && old.type() == endpoint.type();
 }
 
 void End::accept() {
@@ -267,6 +279,7 @@ void End::complete(const Completion& completion, Nanoseconds now) {
     return;
   }
   if (!completion.more) --slot.connection.in_flight;
+  if (ended_early(completion, index)) return;
   if (kind_of(completion.token) != kStep || completion.notification) return settle(index, now);
   const unsigned number = step_of(completion.token);
   const Step& step = script(slot).steps[number];
@@ -295,6 +308,19 @@ std::int32_t End::answer(std::uint32_t index, const Step& step, std::int32_t res
 
 // -- what a completion leads to
 // -------------------------------------------------------------------
+
+/// A multishot receive ends with the bytes in hand when there is no room for its completion: it is
+/// issued again, to the buffers that are left.
+bool End::ended_early(const Completion& completion, std::uint32_t index) {
+  Slot& slot = slots_[index];
+  if (completion.more || completion.result <= 0 || kind_of(completion.token) != kStep) return false;
+  const Step& step = script(slot).steps[step_of(completion.token)];
+  if (step.op != Op::receive_multi || slot.connection.stage != Stage::playing) return false;
+  ++slot.connection.in_flight;
+  const Ring::Slot at = place(index, step.socket);
+  ring_.receive_multishot(at, static_cast<std::uint16_t>(at), completion.token);
+  return true;
+}
 
 void End::step_done(std::uint32_t index, unsigned number, std::int32_t result, Nanoseconds now) {
   Slot& slot = slots_[index];

@@ -162,6 +162,8 @@ class End {
                     std::uint32_t index) const;
   Ring::Slot place(std::uint32_t index, unsigned socket) const;
   void queue(std::uint32_t index);
+  bool can_take_over(const Slot& slot, std::uint16_t scenario) const;
+  bool ended_early(const Completion& completion, std::uint32_t index);
   void rest(std::uint32_t index, Nanoseconds now);
   void settle(std::uint32_t index, Nanoseconds now);
   bool rests(const Slot& slot) const;

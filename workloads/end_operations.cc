@@ -106,8 +106,9 @@ void End::prepare_transfer(std::uint32_t index, const Step& step, Ring::Token to
     case Op::receive:
       return ring_.receive(at, std::span(in_).first(wanted), token, step.detail);
     case Op::receive_multi:
-      return ring_.receive_multishot(at, in_, step.bytes, static_cast<std::uint16_t>(at), token,
-                                     this->token(kIgnored, 0, 0, index));
+      ring_.provide_buffers(in_, step.bytes, static_cast<std::uint16_t>(at),
+                            this->token(kIgnored, 0, 0, index));
+      return ring_.receive_multishot(at, static_cast<std::uint16_t>(at), token);
     default:
       return ring_.receive(at, in_, token, step.detail);
   }

@@ -268,6 +268,25 @@ Script compile_script(Side side, const WrittenScript& source) {
   return script;
 }
 
+/// What is not played as a step of the connection (a listener's options, a send of nothing) cannot
+/// be held against an expectation.
+void check_expectations(const Reader& reader, Side side, const WrittenScript& script) {
+  const std::vector<Step>& steps = script.steps;
+  const auto opening = std::find_if(steps.begin(), steps.end(),
+                                    [](const Step& step) { return step.op == Op::accept; });
+  for (auto step = steps.begin(); step != steps.end(); ++step) {
+    const bool early = side == Side::server && step < opening;
+    if (!early && !moves_nothing(*step)) continue;
+    const bool plain = step->expect.all() == std::vector{Outcome::ok};
+    if (plain && step->at_least_ns == 0 && step->at_most_ns == 0) continue;
+    reader.refuse(script.lines[static_cast<std::size_t>(step - steps.begin())],
+                  fmt::format("{} step {} \"{}\": {}: leave its expectation away", side_name(side),
+                              step->number, step->text,
+                              early ? "it is the listener's, and must be ok"
+                                    : "it moves nothing, and is not played"));
+  }
+}
+
 std::vector<Turn> check_scripts(const Reader& reader, const WrittenScript& client,
                                 const WrittenScript& server) {
   // Steps that move nothing are no steps: what is rehearsed is what will be played.
@@ -441,6 +460,8 @@ Scenario compile(const ScenarioFile& file, const std::map<std::string, std::stri
   const WrittenScript server = read_script(reader, root, Side::server, params, engine);
   Scenario scenario;
   scenario.name = file.name;
+  check_expectations(reader, Side::client, client);
+  check_expectations(reader, Side::server, server);
   scenario.story = check_scripts(reader, client, server);
   scenario.client = compile_script(Side::client, client);
   scenario.server = compile_script(Side::server, server);
