@@ -324,12 +324,13 @@ void require_lab_for(const Scenario& scenario, LabKind kind) {
 void set_for(const Scenario& scenario, Lab& lab) {
   for (const auto& [name, value] : scenario.sysctls) {
     set_sysctl(lab, name, {value.c_str()});
-    if (lab.sysctls.empty() || lab.sysctls.back().name != name || !lab.sysctls.back().accepted) {
-      throw Error(kExitCannotRun,
-                  fmt::format("scenario '{}' needs {} = {}, which this kernel does not let a "
-                              "namespace of its own have: try as root",
-                              scenario.name, name, value));
-    }
+    const bool known = !lab.sysctls.empty() && lab.sysctls.back().name == name;
+    if (known && lab.sysctls.back().accepted) continue;
+    throw Error(
+        kExitCannotRun,
+        fmt::format("scenario '{}' needs {} = {}: {}", scenario.name, name, value,
+                    known ? fmt::format("the kernel keeps {} here", lab.sysctls.back().value)
+                          : "a network namespace of this kernel has no such setting"));
   }
 }
 

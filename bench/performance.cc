@@ -89,14 +89,23 @@ class Witness {
   /// Looking at the states takes longer than a step: the story's clock stands still meanwhile.
   void tell(const StepAnswers& step, const Answer& answer) {
     if (began_ == 0) began_ = answer.issued;
-    const Nanoseconds issued = std::max({answer.issued, began_, looked_until_});
-    const Nanoseconds ended = std::max(answer.ended, issued);
+    const Nanoseconds issued = std::max(answer.issued, began_);
     const Nanoseconds looking_from = clock_ns();
     story_.push_back({answer.side, step.number, step.text, step.declared,
                       outcome_name(answer.outcome), answer.result, answer.expected,
-                      (ended - began_ - looked_) / 1000, (ended - issued) / 1000, states_.look()});
-    looked_until_ = clock_ns();
-    looked_ += looked_until_ - looking_from;
+                      (answer.ended - began_ - looked_within(began_, answer.ended)) / 1000,
+                      (answer.ended - issued - looked_within(issued, answer.ended)) / 1000,
+                      states_.look()});
+    looks_.emplace_back(looking_from, clock_ns());
+  }
+
+  Nanoseconds looked_within(Nanoseconds from, Nanoseconds to) const {
+    Nanoseconds total = 0;
+    for (const auto& [began, ended] : looks_) {
+      const Nanoseconds first = std::max(began, from), last = std::min(ended, to);
+      if (first < last) total += last - first;
+    }
+    return total;
   }
 
   const Piece& piece_;
@@ -105,7 +114,8 @@ class Witness {
   std::uint64_t received_[2] = {0, 0};
   std::vector<StepAnswers> steps_;
   std::vector<Moment> story_;
-  Nanoseconds began_ = 0, looked_ = 0, looked_until_ = 0;
+  Nanoseconds began_ = 0;
+  std::vector<std::pair<Nanoseconds, Nanoseconds>> looks_;
   StatePairs states_;
 };
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <functional>
 #include <latch>
 #include <list>
 #include <map>
@@ -64,6 +65,7 @@ class Crew {
   void prepare_groups(const Lab& lab);
   void prepare_group(const Arm& arm, unsigned index, double part, const Lab& lab);
   void prepare_side_group(const Arm& arm, double part);
+  std::optional<std::uint64_t> numbered(std::uint64_t connections) const;
   void body(Group& group, Player& player);
   void perform(Group& group, Player& player, Worker& worker);
   void start_threads();
@@ -114,6 +116,25 @@ Crew::Crew(const Options& options, const Plan& plan, const Lab& lab)
   ready_.emplace(threads_);
 }
 
+/// `total` in whole parts by weight that add up to it: rounded down, and the rest to those that
+/// lost most by that.
+std::vector<std::uint64_t> apportion(std::uint64_t total, const std::vector<Arm>& parts) {
+  double all = 0;
+  for (const Arm& part : parts) all += weight(part);
+  std::vector<std::uint64_t> shares;
+  std::vector<std::pair<double, std::size_t>> lost;
+  std::uint64_t given = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const double exact = static_cast<double>(total) * weight(parts[i]) / all;
+    shares.push_back(static_cast<std::uint64_t>(exact));
+    lost.emplace_back(exact - std::floor(exact), i);
+    given += shares.back();
+  }
+  std::stable_sort(lost.begin(), lost.end(), std::greater<>());
+  for (std::size_t i = 0; given < total; ++i, ++given) ++shares[lost[i % lost.size()].second];
+  return shares;
+}
+
 /// Scenarios with the same settings share a network; those without any have the lab's.
 void Crew::prepare_groups(const Lab& lab) {
   const Arm& arm = plan_.arms[0];
@@ -121,33 +142,42 @@ void Crew::prepare_groups(const Lab& lab) {
   for (const std::uint16_t index : arm.scenarios) {
     by_settings[plan_.scenarios[index].sysctls].push_back(index);
   }
-  std::uint64_t left = options_.connections.value_or(0);
-  for (const auto& [settings, chosen] : by_settings) {
-    if (settings.empty()) continue;
-    networks_.emplace_back(plan_.scenarios[chosen.front()]);
-    const Arm part = part_of(arm, chosen);
-    prepare_side_group(part, weight(part) / weight(arm));
-    left -= std::min(left, groups_.back().connections.value_or(0));
+  std::vector<Arm> parts;
+  for (const auto& [settings, chosen] : by_settings) parts.push_back(part_of(arm, chosen));
+  if (parts.size() > 1 && !options_.connections) {
+    throw Error(kExitUsage,
+                "scenarios of this mix need networks of their own (sysctl), so their shares can "
+                "only be kept by number: ask for --connections instead of --duration");
   }
-  const auto common = by_settings.find({});
-  if (common == by_settings.end()) return;
-  const Arm part = part_of(arm, common->second);
-  for (unsigned index = 0; index < options_.threads; ++index) {
-    prepare_group(part, index, weight(part) / weight(arm), lab);
-    if (options_.connections) groups_.back().connections = share(left, options_.threads, index);
+  const auto connections = apportion(options_.connections.value_or(0), parts);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (options_.connections && connections[i] == 0) continue;
+    const double part = weight(parts[i]) / weight(arm);
+    if (plan_.scenarios[parts[i].scenarios.front()].sysctls.empty()) {
+      for (unsigned index = 0; index < options_.threads; ++index) {
+        prepare_group(parts[i], index, part, lab);
+        groups_.back().connections = numbered(share(connections[i], options_.threads, index));
+      }
+    } else {
+      prepare_side_group(parts[i], part);
+      groups_.back().connections = numbered(connections[i]);
+    }
   }
 }
 
+std::optional<std::uint64_t> Crew::numbered(std::uint64_t connections) const {
+  return options_.connections ? std::optional(connections) : std::nullopt;
+}
+
+/// One pair of threads: such scenarios are there for what they answer, not for their rate.
 void Crew::prepare_side_group(const Arm& arm, double part) {
+  networks_.emplace_back(plan_.scenarios[arm.scenarios.front()]);
   const SideNetwork::Visit visit(networks_.back());
   prepare_group(arm, 0, part / options_.threads, networks_.back().lab());
   Group& group = groups_.back();
   group.network = &networks_.back();
   group.seed += groups_.size();
   group.concurrency = std::max(1U, static_cast<unsigned>(options_.concurrency * part));
-  if (!options_.connections) return;
-  group.connections =
-      static_cast<std::uint64_t>(std::llround(static_cast<double>(*options_.connections) * part));
 }
 
 void Crew::prepare_group(const Arm& arm, unsigned index, double part, const Lab& lab) {

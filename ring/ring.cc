@@ -20,7 +20,10 @@ constexpr std::uint8_t kFixedFdInstall = 54;  // IORING_OP_FIXED_FD_INSTALL, Lin
 
 }  // namespace
 
-Ring::Ring(const RingSettings& settings) {
+Ring::Ring(const RingSettings& settings)
+    : slots_(settings.slots),
+      first_accept_slot_(settings.first_accept_slot < settings.slots ? settings.first_accept_slot
+                                                                     : 0) {
   io_uring_params params{};
   params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL |
                  IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
@@ -31,9 +34,8 @@ Ring::Ring(const RingSettings& settings) {
   }
   if (settings.slots > 0) {
     int error = io_uring_register_files_sparse(&ring_, settings.slots);
-    if (error == 0 && settings.first_accept_slot < settings.slots) {
-      error = io_uring_register_file_alloc_range(&ring_, settings.first_accept_slot,
-                                                 settings.slots - settings.first_accept_slot);
+    if (error == 0 && first_accept_slot_ > 0) {
+      error = limit_accept_slots(first_accept_slot_, slots_ - first_accept_slot_);
     }
     if (error < 0) {
       io_uring_queue_exit(&ring_);
@@ -119,6 +121,28 @@ void Ring::accept_into(Slot listener, Slot slot, Token token) {
   io_uring_sqe* sqe = prepare_on(listener, token);
   sqe->opcode = IORING_OP_ACCEPT;
   sqe->file_index = slot + 1;
+}
+
+int Ring::limit_accept_slots(Slot first, unsigned count) {
+  return io_uring_register_file_alloc_range(&ring_, first, count);
+}
+
+void Ring::accept_beyond_table(Slot listener, Token token) { accept_into(listener, slots_, token); }
+
+void Ring::accept_into_full_table(Slot listener, Token token) {
+  limit_accept_slots(listener, 1);  // which is taken
+  io_uring_sqe* sqe = prepare_on(listener, token);
+  sqe->opcode = IORING_OP_ACCEPT;
+  sqe->file_index = IORING_FILE_INDEX_ALLOC;
+  submit();
+  limit_accept_slots(first_accept_slot_, slots_ - first_accept_slot_);
+}
+
+void Ring::accept_multishot(Slot listener, Token token) {
+  io_uring_sqe* sqe = prepare_on(listener, token);
+  sqe->opcode = IORING_OP_ACCEPT;
+  sqe->ioprio = IORING_ACCEPT_MULTISHOT;
+  sqe->file_index = IORING_FILE_INDEX_ALLOC;
 }
 
 void Ring::send(Slot slot, std::span<const std::byte> bytes, Token token, int flags) {

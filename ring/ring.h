@@ -67,6 +67,13 @@ class Ring {
   void accept(int listener, bool multishot, Token token);
   /// accept(2) from the listener in slot `listener` into `slot`, which must be empty.
   void accept_into(Slot listener, Slot slot, Token token);
+  /// The same into a slot that the table does not have: -EINVAL, and the connection is gone.
+  void accept_beyond_table(Slot listener, Token token);
+  /// The same into any free slot, where there is none: -ENFILE, and the connection is gone. Submits
+  /// what is prepared; the rest of the table is taken only meanwhile.
+  void accept_into_full_table(Slot listener, Token token);
+  /// Multishot accept(2) from the listener in a slot: ends with an error, or when it is cancelled.
+  void accept_multishot(Slot listener, Token token);
   /// send(2) with `flags` (MSG_*), never raising SIGPIPE (io_uring adds MSG_NOSIGNAL to
   /// IORING_OP_SEND).
   void send(Slot slot, std::span<const std::byte> bytes, Token token, int flags = 0);
@@ -150,7 +157,10 @@ class Ring {
   unsigned flush();
   void enter(unsigned to_submit, unsigned want, unsigned flags, io_uring_getevents_arg* argument);
 
+  int limit_accept_slots(Slot first, unsigned count);
+
   io_uring ring_{};
+  unsigned slots_ = 0, first_accept_slot_ = 0;
   unsigned enter_flags_ = 0;
   std::uint64_t enters_ = 0;
   const __kernel_timespec* next_limit_ = nullptr;

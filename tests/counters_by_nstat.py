@@ -8,7 +8,7 @@ import tempfile
 import time
 import tomllib
 
-from ringchurn_testing import (IN_ORDER, Failures, builtin_scenarios, enter_network_namespace,
+from ringchurn_testing import (IN_ORDER, TEARDOWNS, Failures, enter_network_namespace,
                                failed_verdicts, read_nstat, require_programs, result_of,
                                run_ringchurn, verdict)
 
@@ -83,7 +83,7 @@ def main():
     failures = Failures()
     with tempfile.TemporaryDirectory() as folder:
         history = pathlib.Path(folder, "nstat-history")
-        for name in builtin_scenarios():
+        for name in TEARDOWNS:
             scenario = tomllib.loads(run_ringchurn("scenarios", name).stdout)
             for params in variants(scenario):
                 for family in ("ipv4", "ipv6"):

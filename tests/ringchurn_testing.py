@@ -129,6 +129,13 @@ def builtin_folders():
     return folders
 
 
+# The teardowns that the documentation compares: two ends, ordinary steps, exact counters. Tests that
+# play scenarios by the thousand, or outside of the lab, play these; the atlas's tests play all.
+TEARDOWNS = ["abort-before-accept", "disconnect", "graceful", "graceful-server", "half-close",
+             "lingering-close", "refused", "rst-client", "rst-server", "simultaneous-close",
+             "unread-data", "write-after-fin"]
+
+
 def builtin_scenarios():
     """Names of the built-in scenarios."""
     return list(builtin_folders())

@@ -8,7 +8,7 @@ import re
 import subprocess
 import tempfile
 
-from ringchurn_testing import (Failures, builtin_scenarios, environment, fail, parse_json,
+from ringchurn_testing import (TEARDOWNS, Failures, environment, fail, parse_json,
                                require_programs, run_ringchurn, skip)
 
 FEW, MANY = 2_000, 10_000
@@ -70,7 +70,7 @@ def check(failures, folder, name, arguments):
 def main():
     require_ptrace()
     failures = Failures()
-    everything = ",".join(f"{name}=1" for name in builtin_scenarios())
+    everything = ",".join(f"{name}=1" for name in TEARDOWNS)
     with tempfile.TemporaryDirectory() as folder:
         check(failures, folder, "all scenarios", ["--mix", everything])
         check(failures, folder, "graceful", ["--scenario", "graceful"])

@@ -6,7 +6,7 @@ import collections
 import pathlib
 import tempfile
 
-from ringchurn_testing import (IN_ORDER, Failures, builtin_scenarios, enter_network_namespace,
+from ringchurn_testing import (IN_ORDER, TEARDOWNS, Failures, enter_network_namespace,
                                require_programs, result_of)
 from wire import FIN, RST, SYN, Capture, segments
 
@@ -66,7 +66,7 @@ def main():
     require_programs({"tcpdump": "tcpdump"})
     enter_network_namespace()
     failures = Failures()
-    failures.equal(sorted(EXPECTED), sorted(builtin_scenarios()), "scenarios in this test's table")
+    failures.equal(sorted(EXPECTED), TEARDOWNS, "scenarios in this test's table")
     with tempfile.TemporaryDirectory() as folder:
         for scenario in EXPECTED:
             for family in ("ipv4", "ipv6"):

@@ -8,10 +8,14 @@
 //   +------+-------+---------------------+---------+------------------+
 #include "workloads/end.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "ring/error.h"
 
 namespace ringchurn {
 namespace {
@@ -31,7 +35,7 @@ std::uint32_t index_of(Ring::Token token) { return static_cast<std::uint32_t>(to
 bool takes(Op op) {
   return op == Op::receive || op == Op::receive_any || op == Op::receive_multi ||
          op == Op::recv_eof || op == Op::read || op == Op::wait || op == Op::poll ||
-         op == Op::accept_from || op == Op::pause;
+         op == Op::accept_from || op == Op::accept_multi || op == Op::pause;
 }
 
 bool needs_belongings(const Step& step) {
@@ -44,6 +48,16 @@ bool needs_belongings(std::span<const Scenario> scenarios, Side side) {
     const std::vector<Step>& steps = scenario.script(side).steps;
     return std::any_of(steps.begin(), steps.end(),
                        [](const Step& step) { return needs_belongings(step); });
+  });
+}
+
+constexpr unsigned kMostBufferGroups = 65536;  // io_uring_sqe::buf_group has 16 bits
+
+bool receives_multishot(std::span<const Scenario> scenarios) {
+  return std::any_of(scenarios.begin(), scenarios.end(), [](const Scenario& scenario) {
+    const std::vector<Step>& steps = scenario.client.steps;
+    return std::any_of(steps.begin(), steps.end(),
+                       [](const Step& step) { return step.op == Op::receive_multi; });
   });
 }
 
@@ -81,6 +95,12 @@ End::End(Ring& ring, const Settings& settings, std::span<const Scenario> scenari
       belongings_(needs_belongings(scenarios, settings.side) ? settings.slots : 0),
       out_(std::max(kBufferBytes, largest_send(scenarios, settings.side)), std::byte{'x'}),
       in_(kBufferBytes) {
+  if (receives_multishot(scenarios) &&
+      settings.slots * sockets_per_connection(scenarios, settings.side) > kMostBufferGroups) {
+    throw Error(kExitUsage, fmt::format("recv-multishot needs a buffer group for each socket, and "
+                                        "io_uring has {}: ask for a lower --concurrency",
+                                        kMostBufferGroups));
+  }
   gives_.reserve(settings.slots);
   takes_.reserve(settings.slots);
   resting_ = Fifo(settings.slots);
@@ -279,7 +299,7 @@ void End::complete(const Completion& completion, Nanoseconds now) {
     return;
   }
   if (!completion.more) --slot.connection.in_flight;
-  if (ended_early(completion, index)) return;
+  if (ended_early(completion, index) || turned_away(completion, index)) return;
   if (kind_of(completion.token) != kStep || completion.notification) return settle(index, now);
   const unsigned number = step_of(completion.token);
   const Step& step = script(slot).steps[number];
@@ -319,6 +339,14 @@ bool End::ended_early(const Completion& completion, std::uint32_t index) {
   ++slot.connection.in_flight;
   const Ring::Slot at = place(index, step.socket);
   ring_.receive_multishot(at, static_cast<std::uint16_t>(at), completion.token);
+  return true;
+}
+
+/// Who comes to a multishot accept of a script has a slot of the kernel's choice, and no business.
+bool End::turned_away(const Completion& completion, std::uint32_t index) {
+  if (!completion.more || completion.result < 0 || kind_of(completion.token) != kStep) return false;
+  if (script(slots_[index]).steps[step_of(completion.token)].op != Op::accept_multi) return false;
+  ring_.close(static_cast<Ring::Slot>(completion.result), token(kIgnored, 0, 0, index));
   return true;
 }
 

@@ -163,6 +163,7 @@ class End {
   Ring::Slot place(std::uint32_t index, unsigned socket) const;
   void queue(std::uint32_t index);
   bool can_take_over(const Slot& slot, std::uint16_t scenario) const;
+  bool turned_away(const Completion& completion, std::uint32_t index);
   bool ended_early(const Completion& completion, std::uint32_t index);
   void rest(std::uint32_t index, Nanoseconds now);
   void settle(std::uint32_t index, Nanoseconds now);
@@ -171,6 +172,7 @@ class End {
   void issue(std::uint32_t index, Nanoseconds now);
   void prepare(std::uint32_t index, const Step& step, Ring::Token token);
   void prepare_connect(std::uint32_t index, const Step& step, Ring::Token token);
+  void prepare_accept(std::uint32_t index, const Step& step, Ring::Token token);
   void prepare_transfer(std::uint32_t index, const Step& step, Ring::Token token);
   void prepare_cancel(std::uint32_t index, const Step& step, Ring::Token token);
   void prepare_plain(std::uint32_t index, const Step& step, Ring::Token token);

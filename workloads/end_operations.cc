@@ -35,7 +35,9 @@ void End::prepare(std::uint32_t index, const Step& step, Ring::Token token) {
     case Op::connect:
       return prepare_connect(index, step, token);
     case Op::accept_from:
-      return ring_.accept_into(place(index, step.other), at, token);
+      return prepare_accept(index, step, token);
+    case Op::accept_multi:
+      return ring_.accept_multishot(place(index, step.other), token);
     case Op::shutdown:
       return ring_.shutdown(at, step.detail, token);
     case Op::option:
@@ -85,6 +87,13 @@ void End::prepare_connect(std::uint32_t index, const Step& step, Ring::Token tok
   }
   const auto [address, length] = endpoint.place(step.place);
   ring_.connect(at, address, length, token);
+}
+
+void End::prepare_accept(std::uint32_t index, const Step& step, Ring::Token token) {
+  const Ring::Slot listener = place(index, step.other);
+  if (step.detail == kNoSlotFree) return ring_.accept_into_full_table(listener, token);
+  if (step.detail == kSlotBeyond) return ring_.accept_beyond_table(listener, token);
+  ring_.accept_into(listener, place(index, step.socket), token);
 }
 
 void End::prepare_transfer(std::uint32_t index, const Step& step, Ring::Token token) {

@@ -99,6 +99,10 @@ unsigned sockets_left(const Player& player) {
   unsigned left = 1;
   for (const Step& step : player.steps) {
     const unsigned own = 1U << step.socket;
+    if (makes_sockets(step) && (left & own) != 0 && step.socket != 0) {
+      throw ImpossibleStep(player.side, step.number,
+                           "the socket of that name is there already: close it before");
+    }
     const bool pair = step.act == Act::pair || step.act == Act::pipe;
     if (makes_sockets(step) && step.expect.allows(Outcome::ok)) left |= own;
     if (pair) left |= 1U << step.other;

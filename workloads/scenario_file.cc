@@ -275,6 +275,14 @@ void check_expectations(const Reader& reader, Side side, const WrittenScript& sc
   const auto opening = std::find_if(steps.begin(), steps.end(),
                                     [](const Step& step) { return step.op == Op::accept; });
   for (auto step = steps.begin(); step != steps.end(); ++step) {
+    const bool linked = step->overlap > Overlap::start;
+    const bool followed =
+        step + 1 != steps.end() && (step + 1)->op != Op::await && (step + 1)->op != Op::plain;
+    if (linked && !followed) {
+      reader.refuse(script.lines[static_cast<std::size_t>(step - steps.begin())],
+                    fmt::format("{} step {} \"{}\": no operation comes behind it to be linked",
+                                side_name(side), step->number, step->text));
+    }
     const bool early = side == Side::server && step < opening;
     if (!early && !moves_nothing(*step)) continue;
     const bool plain = step->expect.all() == std::vector{Outcome::ok};
@@ -385,6 +393,11 @@ void read_claims(const Reader& reader, const toml::table& root, Scenario& scenar
   const toml::table* claims = reader.table(root, "claims");
   if (!claims) return;
   for (const auto& [key, unused] : *claims) {
+    const std::string id(key.str());
+    if (embedded_claims().find("[" + id + "]") == std::string_view::npos) {
+      reader.refuse(key.source().begin.line,
+                    fmt::format("unknown claim '{}': workloads/claims.toml holds them", id));
+    }
     const std::string evidence =
         reader.choice(*claims, std::string(key.str()), {"", "holds", "partly", "wrong"});
     scenario.claims[std::string(key.str())] = evidence == "holds"    ? Evidence::holds

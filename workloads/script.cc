@@ -13,6 +13,7 @@ const char* op_name(Op op) {
       return "connect";
     case Op::accept:
     case Op::accept_from:
+    case Op::accept_multi:
       return "accept";
     case Op::send:
     case Op::fill:

@@ -34,7 +34,9 @@ enum class Op : std::uint8_t {
   socket,         ///< a new socket; put in front of every client script
   connect,        ///< connect(2), to where `place` says
   accept,         ///< accept(2); the server's script belongs to a connection from here on
-  accept_from,    ///< accept(2) from `other`, a listener of this script's own
+  accept_from,    ///< accept(2) from `other`, a listener of this script's own; `detail`: an
+                  ///< AcceptSlot
+  accept_multi,   ///< a multishot accept(2) from `other`; who comes is closed at once
   send,           ///< send(2) until `bytes` are taken by the kernel
   write,          ///< write(2), which may raise SIGPIPE
   read,           ///< one read(2) of whatever is there
@@ -97,6 +99,9 @@ enum class Place : std::uint8_t {
   bad_family,  ///< a wrong sa_family
   short_name,  ///< an address length of 2
 };
+
+/// Into which slot of the ring's table an accept goes; Step::detail.
+enum AcceptSlot : int { kSlotOfItsOwn, kNoSlotFree, kSlotBeyond };
 
 /// How a step hangs together with the next one.
 enum class Overlap : std::uint8_t {

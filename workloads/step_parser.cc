@@ -67,7 +67,9 @@ void take_times(Step& step, Words& words) {
   while (words.size() > 2) {
     const std::string& word = words[words.size() - 2];
     if (word != "after" && word != "within") return;
-    (word == "after" ? step.at_least_ns : step.at_most_ns) = nanoseconds(parse_time(words.back()));
+    const std::uint64_t time = nanoseconds(parse_time(words.back()));
+    if (time == 0) refuse_step(fmt::format("'{} {}' says nothing", word, words.back()));
+    (word == "after" ? step.at_least_ns : step.at_most_ns) = time;
     words.resize(words.size() - 2);
   }
 }
@@ -87,6 +89,7 @@ Step parse_step(std::string_view text, Engine engine, std::vector<std::string>& 
   const auto arrow = for_ring.find("->");
   Words words = split_words(trim(for_ring.substr(0, arrow)));
   step.text = joined(words, 0);
+  take_times(step, words);
   const std::string name = take_name(words);
   step.overlap = take_overlap(words);
   if (words.empty()) refuse_step("a step needs a verb, as in 'send 1024'");
@@ -104,6 +107,12 @@ Step parse_step(std::string_view text, Engine engine, std::vector<std::string>& 
     step.socket = known_socket(sockets, name);
   }
   parse_expectation(step, arrow == std::string_view::npos ? "ok" : for_ring.substr(arrow + 2));
+  if (step.at_most_ns > 0 && step.at_most_ns < step.at_least_ns) {
+    refuse_step("it cannot end after the one time and within the other");
+  }
+  if (step.overlap > Overlap::start && step.act != Act::none) {
+    refuse_step("only what io_uring does can be linked");
+  }
   if (step.overlap > Overlap::start && step.limited) {
     refuse_step("a linked step cannot have a time limit: it is a link itself");
   }

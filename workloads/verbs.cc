@@ -47,10 +47,21 @@ void read_connect(Step& step, const Words& words, Sockets& sockets) {
 }
 
 void read_accept(Step& step, const Words& words, Sockets& sockets) {
-  want(words, 0, 1, "accept, or NAME: accept LISTENER");
+  want(words, 0, 2, "accept, or NAME: accept LISTENER [full|beyond]");
   if (words.size() == 1) return;
   step.op = Op::accept_from;
   step.other = known_socket(sockets, words[1]);
+  if (words.size() == 2) return;
+  if (words[2] != "full" && words[2] != "beyond") {
+    refuse_step("write 'accept LISTENER full' or 'accept LISTENER beyond'");
+  }
+  step.detail = words[2] == "full" ? kNoSlotFree : kSlotBeyond;
+}
+
+void read_accept_multi(Step& step, const Words& words, Sockets& sockets) {
+  want(words, 1, 1, "start accept-multishot LISTENER");
+  step.other = known_socket(sockets, words[1]);
+  step.socket = step.other;
 }
 
 /// Flags of send(2) and recv(2) at the end of the words; takes them off.
@@ -280,6 +291,7 @@ constexpr Verb kVerbs[] = {
     {"socket", Op::socket, read_nothing},
     {"connect", Op::connect, read_connect, true},
     {"accept", Op::accept, read_accept, true},
+    {"accept-multishot", Op::accept_multi, read_accept_multi},
     {"send", Op::send, read_send, true},
     {"write", Op::write, read_write},
     {"read", Op::read, read_nothing},
