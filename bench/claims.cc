@@ -41,6 +41,7 @@ Claim read_claim(std::string_view id, const toml::node& node) {
 /// What the entries that bear on one claim say.
 struct Testimony {
   std::set<std::string> asked;  ///< every one of them, whatever came of it
+  bool failed = false;          ///< one came out otherwise than its file says
   std::set<Evidence> evidence;
   std::vector<std::string> shown_by;
 };
@@ -49,9 +50,12 @@ std::map<std::string, Testimony> testimonies(const std::vector<AtlasEntry>& entr
   std::map<std::string, Testimony> all;
   for (const AtlasEntry& entry : entries) {
     const bool was_played = entry.ring || entry.syscall;
+    // A file of the user's own may say what it likes: the verdict on a claim is not its business.
+    if (entry.folder.empty()) continue;
     for (const auto& [id, evidence] : entry.claims) {
       Testimony& testimony = all[id];
       testimony.asked.insert(entry.name);
+      testimony.failed = testimony.failed || (was_played && !entry.expected());
       if (!was_played || !entry.expected()) continue;
       testimony.evidence.insert(evidence);
       testimony.shown_by.push_back(entry.name);
@@ -89,7 +93,6 @@ std::vector<ClaimResult> judge_claims(const std::vector<AtlasEntry>& entries,
                                       bool all) {
   std::map<std::string, Claim> claims;
   std::map<std::string, Testimony> said = testimonies(entries);
-  // A user's own file may speak of a claim that is not known here.
   for (const auto& [id, testimony] : said) claims[id] = {id, "", "", ""};
   for (const Claim& claim : known) {
     if (all || claims.contains(claim.id)) claims[claim.id] = claim;
@@ -104,7 +107,7 @@ std::vector<ClaimResult> judge_claims(const std::vector<AtlasEntry>& entries,
     const bool is_beyond = !claim.not_behaviour.empty() && testimony.asked.empty();
     ClaimResult result{id, claim.claim, is_beyond ? claim.not_behaviour : claim.note,
                        ClaimResult::Verdict::not_shown, testimony.shown_by};
-    if (is_complete) result.verdict = verdict_of(testimony.evidence);
+    if (is_complete && !testimony.failed) result.verdict = verdict_of(testimony.evidence);
     if (is_beyond) result.verdict = ClaimResult::Verdict::not_applicable;
     results.push_back(std::move(result));
   }

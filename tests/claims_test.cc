@@ -60,7 +60,7 @@ TEST(Claims, EveryBuiltInClaimIsShownByAScenarioOrSaysWhyNoneCan) {
 }
 
 AtlasEntry says(const char* name, const char* claim, Evidence evidence) {
-  AtlasEntry entry = sample_entry("", name, sample_performance({}));
+  AtlasEntry entry = sample_entry("reset", name, sample_performance({}));
   entry.claims = {{claim, evidence}};
   return entry;
 }
@@ -102,8 +102,15 @@ TEST(JudgeClaims, WhatCameOutOtherwiseOrWasSkippedShowsNothing) {
   EXPECT_EQ(judged({surprised(holding)}).verdict, not_shown);
   EXPECT_EQ(judged({skipped(holding)}).verdict, not_shown);
   EXPECT_THAT(judged({surprised(holding)}).shown_by, IsEmpty());
-  EXPECT_EQ(judged({holding, surprised(against), skipped(against)}).verdict, holds);
+  EXPECT_EQ(judged({holding, skipped(against)}).verdict, holds);
+  EXPECT_EQ(judged({holding, surprised(against)}).verdict, not_shown);
   EXPECT_THAT(judged({holding, surprised(against)}).shown_by, ElementsAre("a"));
+}
+
+TEST(JudgeClaims, AUsersOwnFileDecidesNothing) {
+  AtlasEntry own = says("mine", "S1", Evidence::wrong);
+  own.folder.clear();
+  EXPECT_EQ(judged({says("a", "S1", Evidence::holds), own}).verdict, holds);
 }
 
 TEST(JudgeClaims, BothEnginesMustShowWhatTheyPlayed) {
@@ -128,7 +135,6 @@ TEST(JudgeClaims, AllMeansThatClaimsNobodyBearsOnAreToldToo) {
   const auto few = judge_claims(entries, known, {}, false);
   ASSERT_EQ(few.size(), 1u);
   EXPECT_EQ(few[0].id, "S2");
-  EXPECT_EQ(few[0].claim, "") << "a claim of a user's own file";
   const auto all = judge_claims(entries, known, {}, true);
   ASSERT_EQ(all.size(), 3u);
   EXPECT_EQ(all[0].verdict, not_shown);
