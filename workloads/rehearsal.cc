@@ -116,6 +116,15 @@ unsigned sockets_left(const Player& player) {
 void check_server_end(const Player& player) {
   const std::vector<Step>& steps = player.steps;
   const auto is_end = [](const Step& step) { return step.socket == 0 && closes(step); };
+  bool in_flight = false;
+  for (const Step& step : steps) {
+    if (step.overlap != Overlap::none) in_flight = true;
+    if (step.op == Op::await) in_flight = false;
+    if (in_flight && is_end(step)) {
+      throw ImpossibleStep(player.side, step.number,
+                           "a started step is in flight: await it before");
+    }
+  }
   const auto end = std::find_if(steps.begin(), steps.end(), is_end);
   if (end == steps.end() || end + 1 == steps.end()) return;
   throw ImpossibleStep(player.side, (end + 1)->number,
