@@ -182,10 +182,10 @@ void Ring::receive(Slot slot, std::span<std::byte> buffer, Token token, int flag
 
 void Ring::provide_buffers(std::span<std::byte> buffers, unsigned count, std::uint16_t group,
                            Token ignored) {
-  // What is left of an earlier life goes first: -ENOENT if nothing.
+  // All that is left of an earlier life goes first: -ENOENT if nothing.
   io_uring_sqe* sqe = prepare(ignored);
   sqe->opcode = IORING_OP_REMOVE_BUFFERS;
-  sqe->fd = static_cast<int>(count);
+  sqe->fd = 65536;  // MAX_BIDS_PER_BGID in io_uring/kbuf.c
   sqe->buf_group = group;
   sqe = prepare(ignored);
   sqe->opcode = IORING_OP_PROVIDE_BUFFERS;
