@@ -43,7 +43,7 @@ inline Scenario builtin(const std::string& name) { return compile(find_scenario(
 inline bool is_ordinary(const Scenario& scenario) {
   const auto lingers = [](const SocketOption& option) {
     return option.level == SOL_SOCKET && option.name == SO_LINGER &&
-           option.value[4] != std::byte{0};
+           option.value.size() == sizeof(linger) && option.value[4] != std::byte{0};
   };
   const auto ordinary = [&](const Script& script) {
     if (std::any_of(script.listener_options.begin(), script.listener_options.end(), lingers)) {
