@@ -223,6 +223,32 @@ const char* verdict_name(ClaimResult::Verdict verdict) {
   return "?";
 }
 
+const char* verdict_words(ClaimResult::Verdict verdict) {
+  switch (verdict) {
+    case ClaimResult::Verdict::holds:
+      return "holds";
+    case ClaimResult::Verdict::partly:
+      return "only if";
+    case ClaimResult::Verdict::wrong:
+      return "does not hold";
+    case ClaimResult::Verdict::not_applicable:
+      return "n/a";
+    case ClaimResult::Verdict::not_shown:
+      return "not shown";
+  }
+  return "?";
+}
+
+AtlasEntry entry_of(const PlannedScenario& planned) {
+  AtlasEntry entry;
+  entry.name = planned.ring.name;
+  entry.folder = folder_of(planned.file);
+  entry.about = planned.ring.about;
+  entry.racy = is_racy(planned.ring);
+  entry.claims = planned.ring.claims;
+  return entry;
+}
+
 AtlasResult play_atlas(const Options& options, const std::vector<PlannedScenario>& planned) {
   const auto began = Clock::now();
   AtlasResult result;
@@ -230,16 +256,10 @@ AtlasResult play_atlas(const Options& options, const std::vector<PlannedScenario
   result.context.lab = "private";
   Pool pool(options, result, !options.explain.empty());
   for (const PlannedScenario& piece : planned) {
-    AtlasEntry entry;
-    entry.name = piece.ring.name;
-    entry.folder = folder_of(piece.file);
-    entry.about = piece.ring.about;
-    entry.racy = is_racy(piece.ring);
-    entry.claims = piece.ring.claims;
     pool.add({result.entries.size(), Engine::ring, piece.ring, -1, -1, {}, {}});
     if (piece.syscall)
       pool.add({result.entries.size(), Engine::syscall, *piece.syscall, -1, -1, {}, {}});
-    result.entries.push_back(std::move(entry));
+    result.entries.push_back(entry_of(piece));
   }
   pool.play();
   result.elapsed_s = std::chrono::duration<double>(Clock::now() - began).count();

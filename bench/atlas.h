@@ -74,7 +74,10 @@ struct ClaimResult {
   Verdict verdict = Verdict::not_shown;  ///< not_shown: evidence is missing, or came out otherwise
   std::vector<std::string> shown_by;     ///< scenarios
 };
+/// For programs: "holds", "partly", "wrong", "not_applicable", "not_shown".
 const char* verdict_name(ClaimResult::Verdict verdict);
+/// For people: "holds", "only if", "does not hold", "n/a", "not shown".
+const char* verdict_words(ClaimResult::Verdict verdict);
 
 struct AtlasResult {
   Context context;
@@ -90,6 +93,9 @@ struct PlannedScenario {
   Scenario ring;
   std::optional<Scenario> syscall;  ///< empty if only the ring was asked for, or only it can
 };
+
+/// What there is to say about a scenario before it is played.
+AtlasEntry entry_of(const PlannedScenario& planned);
 
 /// Plays them all, `options.runs` connections of each, several scenarios at the same time; with
 /// `options.explain`, one connection, whose story is told. Must be called before the process has a

@@ -18,12 +18,7 @@
 namespace ringchurn {
 namespace {
 
-/// A scenario, and what each engine expects in it.
-struct Page {
-  ScenarioFile file;
-  Scenario ring;
-  std::optional<Scenario> syscall;
-};
+using Page = PlannedScenario;
 
 /// Where an outcome is expected. Steps that differ in nothing but their place share one.
 struct Situation {
@@ -238,26 +233,10 @@ std::string contents(const Situations& situations) {
 std::vector<AtlasEntry> as_expected(const std::vector<Page>& pages) {
   std::vector<AtlasEntry> entries;
   for (const Page& page : pages) {
-    AtlasEntry entry;
-    entry.name = page.file.name;
-    entry.claims = page.ring.claims;
-    entry.ring.emplace().expected = true;
-    entries.push_back(std::move(entry));
+    entries.push_back(entry_of(page));
+    entries.back().ring.emplace().expected = true;
   }
   return entries;
-}
-
-const char* answer(ClaimResult::Verdict verdict) {
-  switch (verdict) {
-    case ClaimResult::Verdict::holds:
-      return "holds";
-    case ClaimResult::Verdict::partly:
-      return "only if";
-    case ClaimResult::Verdict::wrong:
-      return "does not hold";
-    default:
-      return "n/a";
-  }
 }
 
 std::string claims(const std::vector<Page>& pages) {
@@ -273,7 +252,7 @@ std::string claims(const std::vector<Page>& pages) {
       names += fmt::format("{}`{}`", names.empty() ? "" : ", ", name);
     }
     text += fmt::format("| {} | {} | {} | {} | {} |\n", claim.id, escaped(claim.claim),
-                        answer(claim.verdict), escaped(claim.note), names);
+                        verdict_words(claim.verdict), escaped(claim.note), names);
   }
   return text;
 }

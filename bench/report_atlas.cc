@@ -150,22 +150,6 @@ std::string scenarios(const AtlasResult& result, const TextStyle& style) {
 constexpr std::size_t kFewClaims = 12;
 constexpr std::size_t kMostNames = 3;
 
-const char* words(ClaimResult::Verdict verdict) {
-  switch (verdict) {
-    case ClaimResult::Verdict::holds:
-      return "holds";
-    case ClaimResult::Verdict::partly:
-      return "only if";
-    case ClaimResult::Verdict::wrong:
-      return "does not hold";
-    case ClaimResult::Verdict::not_applicable:
-      return "n/a";
-    case ClaimResult::Verdict::not_shown:
-      return "not shown";
-  }
-  return "?";
-}
-
 std::string names_text(const std::vector<std::string>& names, std::size_t most) {
   std::string text;
   const std::size_t count = std::min(names.size(), most);
@@ -193,7 +177,7 @@ std::string claim_text(const ClaimResult& claim, const AtlasResult& result,
   const Tint tint = claim.verdict == ClaimResult::Verdict::holds       ? Tint::good
                     : claim.verdict == ClaimResult::Verdict::not_shown ? Tint::bad
                                                                        : Tint::none;
-  const std::string word = words(claim.verdict);
+  const std::string word = verdict_words(claim.verdict);
   const std::string what = claim.claim.empty() ? "(a claim of your own)" : claim.claim;
   std::string text = fmt::format(
       "  {}{}{}{}", padded(shorten(printable(claim.id), kIdColumns - 2), kIdColumns),
@@ -254,7 +238,7 @@ std::string claim_counts(const AtlasResult& result) {
     text += fmt::format("{}{} {}", text.empty() ? "; claims: " : ", ", count,
                         is_many    ? "hold"
                         : is_wrong ? "do not hold"
-                                   : words(verdict));
+                                   : verdict_words(verdict));
   }
   return text;
 }

@@ -196,6 +196,19 @@ TEST(ErrnoPages, SayWhoseAnswerItIsWhereTheEnginesDiffer) {
   EXPECT_THAT(page, HasSubstr("client step 2 (plain call; io_uring: ECANCELED)"));
 }
 
+// The page answers each claim as an atlas does in which everything comes out as expected.
+TEST(ErrnoPages, GiveEveryClaimAVerdictAndTheScenariosThatShowIt) {
+  const std::string page = errno_pages(builtin_scenarios());
+  EXPECT_THAT(page, Not(HasSubstr("| not shown |")));
+  for (const Claim& claim : known_claims()) {
+    const std::size_t at = page.find("\n| " + claim.id + " |");
+    ASSERT_NE(at, page.npos) << claim.id;
+    const std::string row = page.substr(at + 1, page.find('\n', at + 1) - at - 1);
+    EXPECT_EQ(row.find("| n/a |") != row.npos, !claim.not_behaviour.empty()) << row;
+    EXPECT_EQ(row.ends_with("|  |"), !claim.not_behaviour.empty()) << row;
+  }
+}
+
 TEST(ErrnoPages, SayWhatElseARaceMayAnswerAndEscapeWhatIsMarkup) {
   EXPECT_THAT(errno_pages({kRace}),
               HasSubstr("| send | [One \\| or the other.](other/my-race.toml) | client step 3 (or "
