@@ -193,9 +193,12 @@ void Crew::prepare_group(const Arm& arm, unsigned index, double part, const Lab&
   const auto add = [&](Worker::Ends ends, unsigned number) {
     Player& player = group.players.emplace_back();
     player.ends = ends;
-    // Each thread on a CPU of its own, or the scheduler does better than we.
-    const bool enough = options_.threads * (options_.layout == Layout::pair ? 2 : 1) <= cpus.size();
-    if (enough && networks_.empty()) player.cpu = cpus[number];
+    // Both ends of a connection on one CPU for good: after a move, a delayed ACK that the timer of
+    // the old CPU sends is overtaken, and the late ACK draws an RST that no teardown sent.
+    if (options_.layout == Layout::single) player.cpu = cpus[(groups_.size() - 1) % cpus.size()];
+    // Else each thread on a CPU of its own, or the scheduler does better than we.
+    const bool enough = 2 * options_.threads <= cpus.size();
+    if (options_.layout == Layout::pair && enough && networks_.empty()) player.cpu = cpus[number];
   };
   if (options_.layout == Layout::single) return add(Worker::Ends::both, index);
   add(Worker::Ends::client, 2 * index);
