@@ -100,13 +100,23 @@ void allow_overtaken_acks(const LoadFacts& facts, std::vector<CounterRow>& rows)
   }
 }
 
-Cost cost_of(const LoadFacts& facts) {
-  Cost cost;
-  std::uint64_t enters = 0;
+/// The whole load as one measured part: connections are the client's, where there is one.
+MeasuredPart whole(const LoadFacts& facts) {
+  MeasuredPart part{facts};
   for (const WorkerReport& worker : facts.workers) {
-    cost.connections += worker.client_ended;
-    enters += worker.ring_enters;
+    part.connections += worker.client.empty() ? 0 : worker.client_ended;
+    part.ring_enters += worker.ring_enters;
   }
+  const bool serves = std::all_of(facts.workers.begin(), facts.workers.end(),
+                                  [](const WorkerReport& worker) { return worker.client.empty(); });
+  if (!serves) return part;
+  for (const WorkerReport& worker : facts.workers) part.connections += worker.server_ended;
+  return part;
+}
+
+Cost cost_of(const MeasuredPart& facts) {
+  Cost cost;
+  cost.connections = facts.connections;
   if (cost.connections == 0 || facts.elapsed_s <= 0) return cost;
   const double connections = static_cast<double>(cost.connections);
   const auto each_us = [&](std::uint64_t ns) {
@@ -127,7 +137,7 @@ Cost cost_of(const LoadFacts& facts) {
   if (facts.ksoftirqd_ns) cost.ksoftirqd_us = each_us(*facts.ksoftirqd_ns);
   cost.segments_per_connection = each("OutSegs");
   cost.time_wait_per_connection = each("TW");
-  cost.syscalls_per_connection = static_cast<double>(enters) / connections;
+  cost.syscalls_per_connection = static_cast<double>(facts.ring_enters) / connections;
   return cost;
 }
 
@@ -150,7 +160,7 @@ void account(const Plan& plan, const std::vector<double>& weights, const LoadFac
   result.kernel = counter_rows(plan, result.scenarios, facts.kernel);
   result.asked_for = asked_for(plan, result.scenarios);
   allow_overtaken_acks(facts, result.kernel);
-  result.cost = cost_of(facts);
+  result.cost = cost_of(facts.measured ? *facts.measured : whole(facts));
 }
 
 }  // namespace ringchurn

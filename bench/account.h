@@ -12,9 +12,8 @@
 
 namespace ringchurn {
 
-/// Everything that was read around a load.
-struct LoadFacts {
-  std::vector<WorkerReport> workers;
+/// What was read around a load, or around a part of it.
+struct Metered {
   double elapsed_s = 0;
   std::uint64_t process_cpu_ns = 0;
   double user_share = 0;
@@ -23,6 +22,18 @@ struct LoadFacts {
   std::optional<std::uint64_t> steal_ns;
   bool irq_time_accounting = false;  ///< softirq work is not on any process's clock
   KernelCounters kernel;  ///< deltas, read after everything had settled, of all networks together
+};
+
+/// What came after a warm-up. Its cost is what is told; the account is of the whole load.
+struct MeasuredPart : Metered {
+  std::uint64_t connections = 0;  ///< that ended in it
+  std::uint64_t ring_enters = 0;
+};
+
+/// Everything that is known about a load.
+struct LoadFacts : Metered {
+  std::vector<WorkerReport> workers;
+  std::optional<MeasuredPart> measured;  ///< empty: all of it
 };
 
 /// Fills in scenarios, errors, kernel and cost of `result`. `weights` go by Plan::scenarios.

@@ -85,7 +85,7 @@ void print_report(const Options& options, const std::string& text) {
 
 ExitCode perform_run(const Options& options) {
   const Plan plan = make_plan(options);
-  const RunResult result = run(options, plan, prepare(options, plan));
+  const RunResult result = run(options, plan, {prepare(options, plan), {}, {}});
   write_result(options.json_path, run_json(result));
   print_report(options, run_report(result, terminal_style()));
   return exit_code(result);
@@ -196,6 +196,9 @@ ExitCode perform(const Options& options) {
   switch (options.command) {
     case Command::run:
       return perform_run(options);
+    case Command::drive:
+    case Command::serve:
+      return kExitUsage;
     case Command::compare:
       return perform_compare(options);
     case Command::atlas:

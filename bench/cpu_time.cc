@@ -69,6 +69,11 @@ std::uint64_t ProcessCpuClock::now_ns() {
 
 std::uint64_t thread_cpu_ns() { return read_clock_ns(CLOCK_THREAD_CPUTIME_ID); }
 
+std::uint64_t thread_cpu_ns(pthread_t thread) {
+  clockid_t clock{};
+  return pthread_getcpuclockid(thread, &clock) == 0 ? read_clock_ns(clock) : 0;
+}
+
 CpuSplit process_cpu_split() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);

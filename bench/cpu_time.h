@@ -3,6 +3,7 @@
 #pragma once
 
 #include <dirent.h>
+#include <pthread.h>
 
 #include <cstdint>
 #include <iosfwd>
@@ -44,6 +45,9 @@ class ProcessCpuClock {
 
 /// CPU time of the calling thread (CLOCK_THREAD_CPUTIME_ID).
 std::uint64_t thread_cpu_ns();
+/// The same of another thread of this process, which must not have been joined
+/// (pthread_getcpuclockid(3)).
+std::uint64_t thread_cpu_ns(pthread_t thread);
 
 /// How the process's CPU time divides between the program and the kernel (getrusage). On most
 /// kernels the timer tick samples it: over less than a second it means little, and a process in

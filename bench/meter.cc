@@ -21,7 +21,7 @@ Meter::Meter()
       split_(process_cpu_split()),
       process_ns_(process_.now_ns()) {}
 
-void Meter::stop(LoadFacts& facts) {
+void Meter::stop(Metered& facts) {
   facts.process_cpu_ns = process_.now_ns() - process_ns_;
   const CpuSplit split = process_cpu_split();
   const auto user = static_cast<double>(split.user_ns - split_.user_ns);

@@ -16,7 +16,7 @@ class Meter {
   /// Reads everything: the load begins now.
   Meter();
   /// The load is over: reads the clocks at once, and the kernel's counters when they have settled.
-  void stop(LoadFacts& facts);
+  void stop(Metered& facts);
 
  private:
   ProcessCpuClock process_;

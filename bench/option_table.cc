@@ -148,6 +148,8 @@ void apply_explain(Options& options, const OptionValues& values) {
 }
 
 constexpr unsigned kBoth = kRunBit | kCompareBit;
+constexpr unsigned kLoads = kRunBit | kDriveBit;              ///< have a client's end of their own
+constexpr unsigned kMixed = kRunBit | kDriveBit | kServeBit;  ///< play one mix
 
 constexpr const char* kWhat = "What is played";
 constexpr const char* kAmount = "How much of it";
@@ -160,10 +162,26 @@ constexpr OptionSpec kSpecs[] = {
      "graceful=70,rst-client=30; the first is the baseline\n"
      "(default: graceful rst-client)",
      true},
-    {"mix", "NAME=WEIGHT,...", kRunBit, OptionKind::text, "arms", apply_mix, kWhat,
+    {"target", "HOST:PORT", kDriveBit, OptionKind::text, "target",
+     [](Options& o, const OptionValues& v) {
+       o.target = not_empty(v[0], "HOST:PORT or unix:PATH");
+     },
+     kWhat,
+     "the server: 127.0.0.1:80, [::1]:80, web:8080,\n"
+     "unix:/run/web.sock, unix:@abstract",
+     true},
+    {"from-serve", "FILE", kDriveBit, OptionKind::text, "target",
+     [](Options& o, const OptionValues& v) {
+       o.from_serve = not_empty(v[0], "the file that ringchurn serve printed");
+     },
+     kWhat, "instead: what ringchurn serve printed; its scenarios,\neach at its port"},
+    {"authorized-target", "HOST", kDriveBit, OptionKind::text, "authorized-target",
+     [](Options& o, const OptionValues& v) { o.authorized_target = not_empty(v[0], "a host"); },
+     kWhat, "you may load HOST; needed for every target that is\nnot loopback or a Unix socket"},
+    {"mix", "NAME=WEIGHT,...", kMixed, OptionKind::text, "arms", apply_mix, kWhat,
      "several scenarios, drawn by weight; FILE.toml too"},
-    {"scenario", "NAME|FILE", kRunBit, OptionKind::text, "arms", apply_scenario, kWhat,
-     "one scenario: a built-in, or your own FILE.toml\n(default: graceful)"},
+    {"scenario", "NAME|FILE", kMixed, OptionKind::text, "arms", apply_scenario, kWhat,
+     "one scenario: a built-in, or your own FILE.toml\n(default: graceful; drive: connect-only)"},
     {"only", "NAME", kAtlasBit, OptionKind::list, "wanted", apply_wanted, kWhat,
      "a scenario's name, a folder of scenarios (reset/),\n"
      "a claim's id (S001-14), or your own FILE.toml\n"
@@ -173,21 +191,47 @@ constexpr OptionSpec kSpecs[] = {
      "play one connection of NAME, and tell its story\nstep by step"},
     {"set", "[SCENARIO.]PARAM=VALUE", kConfigured, OptionKind::list, "set", apply_settings, kWhat,
      "a scenario's parameter; may be repeated"},
-    {"connections", "N", kRunBit, OptionKind::number, "amount",
+    {"connections", "N", kLoads, OptionKind::number, "amount",
      [](Options& o, const OptionValues& v) {
        o.connections = number(v[0], 1, 1'000'000'000'000, "1 to 1,000,000,000,000");
      },
      kAmount, "stop after N connections, 1 to 10^12"},
-    {"duration", "TIME", kBoth, OptionKind::text, "amount",
+    {"max-connections", "N", kServeBit, OptionKind::number, "max-connections",
+     [](Options& o, const OptionValues& v) {
+       o.connections = number(v[0], 1, 1'000'000'000'000, "1 to 1,000,000,000,000");
+     },
+     kAmount, "stop when N connections were served, 1 to 10^12"},
+    {"duration", "TIME", kBoth | kDriveBit | kServeBit, OptionKind::text, "amount",
      [](Options& o, const OptionValues& v) { o.duration = duration(v[0]); }, kAmount,
-     "stop after TIME: 200ms, 10s, 5m, 1h\n(default: 10s for run, 20s for compare)"},
-    {"concurrency", "N", kBoth, OptionKind::number, "concurrency",
+     "stop after TIME: 200ms, 10s, 5m, 1h\n"
+     "(default: 10s; 20s for compare, 10m for serve)"},
+    {"rate", "N", kLoads, OptionKind::number, "rate",
+     [](Options& o, const OptionValues& v) {
+       o.rate_per_s = static_cast<double>(number(v[0], 1, 10'000'000, "1 to 10,000,000"));
+     },
+     kAmount,
+     "open loop: begin N connections a second, whatever\nthe server does; times count from when "
+     "each was\nmeant to begin (default: closed loop, each as soon\nas another has ended)"},
+    {"arrivals", "constant|poisson", kLoads, OptionKind::text, "arrivals",
+     [](Options& o, const OptionValues& v) {
+       o.arrivals = choice<Arrivals>(
+           v[0], {{"constant", Arrivals::constant}, {"poisson", Arrivals::poisson}});
+     },
+     kAmount, "of an open loop: evenly spaced, or independent of\neach other (default: constant)"},
+    {"ramp", "TIME", kLoads, OptionKind::text, "ramp",
+     [](Options& o, const OptionValues& v) { o.ramp = duration(v[0]); }, kAmount,
+     "reach the rate, or the concurrency, in a straight\nline over TIME"},
+    {"warm-up", "TIME", kLoads, OptionKind::text, "warm-up",
+     [](Options& o, const OptionValues& v) { o.warm_up = duration(v[0]); }, kAmount,
+     "leave the first TIME out of latency, rate and cost;\nthe ledger has all of it"},
+    {"concurrency", "N", kBoth | kDriveBit | kServeBit, OptionKind::number, "concurrency",
      [](Options& o, const OptionValues& v) {
        o.concurrency = static_cast<unsigned>(number(v[0], 1, 1'000'000, "1 to 1,000,000"));
      },
      kAmount,
-     "connections in flight at once, 1 to 1,000,000, over\nall threads (default: 64 for run, 16 "
-     "for compare)"},
+     "connections in flight at once, 1 to 1,000,000, over\nall threads (default: 64; 16 for "
+     "compare,"
+     " 4096 for\nserve, at most so many)"},
     {"runs", "N", kAtlasBit, OptionKind::number, "runs",
      [](Options& o, const OptionValues& v) {
        o.runs = static_cast<unsigned>(number(v[0], 1, 64, "1 to 64"));
@@ -205,12 +249,28 @@ constexpr OptionSpec kSpecs[] = {
        o.threads = static_cast<unsigned>(number(v[0], 1, 256, "1 to 256"));
      },
      kWhere, "client threads, 1 to 256 (default: 1)"},
+    {"source", "ADDRESS/BITS", kDriveBit, OptionKind::text, "source",
+     [](Options& o, const OptionValues& v) { o.source = not_empty(v[0], "127.0.0.0/24"); }, kWhere,
+     "come from these addresses in turn, such as\n127.0.0.0/24: each has ports of its own"},
+    {"pid", "PID", kDriveBit, OptionKind::number, "pid",
+     [](Options& o, const OptionValues& v) {
+       o.pid = static_cast<pid_t>(number(v[0], 1, 4'194'304, "1 to 4,194,304"));
+     },
+     kWhere, "the server's process, to be watched with its children\n(default: who listens there)"},
+    {"listen", "ADDRESS", kServeBit, OptionKind::text, "listen",
+     [](Options& o, const OptionValues& v) { o.listen_address = not_empty(v[0], "an address"); },
+     kWhere, "bind to ADDRESS (default: 127.0.0.1, or ::1)"},
+    {"port", "N", kServeBit, OptionKind::number, "port",
+     [](Options& o, const OptionValues& v) {
+       o.port = static_cast<std::uint16_t>(number(v[0], 1, 65535, "1 to 65535"));
+     },
+     kWhere, "of the first scenario; the next ones follow\n(default: ports that the kernel picks)"},
     {"layout", "pair|single", kRunBit, OptionKind::text, "layout",
      [](Options& o, const OptionValues& v) {
        o.layout = choice<Layout>(v[0], {{"pair", Layout::pair}, {"single", Layout::single}});
      },
      kWhere, "pair: client and server on a thread each;\nsingle: both on one (default: pair)"},
-    {"family", "ipv4|ipv6", kConfigured, OptionKind::text, "family",
+    {"family", "ipv4|ipv6", kBoth | kAtlasBit | kServeBit, OptionKind::text, "family",
      [](Options& o, const OptionValues& v) {
        o.family = choice<Family>(v[0], {{"ipv4", Family::ipv4}, {"ipv6", Family::ipv6}});
      },
@@ -223,7 +283,7 @@ constexpr OptionSpec kSpecs[] = {
      kWhere,
      "private: a network namespace of its own, where\nthe kernel's counters are exact;\n"
      "host: this machine's network (default: private)"},
-    {"seed", "N", kBoth, OptionKind::number, "seed",
+    {"seed", "N", kBoth | kDriveBit, OptionKind::number, "seed",
      [](Options& o, const OptionValues& v) { o.seed = number(v[0], 0, UINT64_MAX, "0 to 2^64-1"); },
      kWhere, "of everything that is drawn at random (default: 1)"},
     {"json", "FILE", kConfigured, OptionKind::text, "json",
@@ -248,6 +308,20 @@ constexpr CommandSpec kCommands[] = {
      "  ringchurn run --scenario unread-data --connections 100000 --json result.json\n"
      "  ringchurn run --scenario lingering-close --set drain_timeout=200ms\n"
      "  ringchurn run --scenario my-teardown.toml --threads 4 --concurrency 4096\n"},
+    {"drive", Command::drive, kDriveBit,
+     "Plays the client's side of scenarios against somebody else's server, accounts for\n"
+     "every connection, and says whether the server survived.",
+     "TARGET [--mix NAME=WEIGHT,... | --scenario NAME|FILE] [options]",
+     "  ringchurn drive 127.0.0.1:80 --scenario http-close\n"
+     "  ringchurn drive [::1]:8080 --mix http-close=9,http-abort-mid-response=1\n"
+     "  ringchurn drive unix:/run/web.sock --rate 5000 --arrivals poisson\n"
+     "  ringchurn drive 10.0.0.7:80 --authorized-target 10.0.0.7 --duration 30s\n"},
+    {"serve", Command::serve, kServeBit,
+     "Plays the server's side of scenarios, one port for each, and prints what a drive on\n"
+     "another machine needs to know.",
+     "[--mix NAME=WEIGHT,... | --scenario NAME|FILE] [options]",
+     "  ringchurn serve --scenario lingering-close > served.json\n"
+     "  ringchurn serve --mix graceful=9,unread-data=1 --listen 10.0.0.7 --json s.json\n"},
     {"compare", Command::compare, kCompareBit,
      "Plays the arms in interleaved slices, both ends on one thread, and says with a\n"
      "95% confidence interval what each costs in CPU against the first.",
@@ -274,7 +348,7 @@ constexpr CommandSpec kCommands[] = {
 
 constexpr std::string_view kPrecedence =
     "Each option is also an environment variable (RINGCHURN_CONCURRENCY=128) and a\n"
-    "key of the config file, at its top or in its table [run], [compare] or [atlas].\n"
+    "key of the config file, at its top or in the table of its command.\n"
     "A flag wins over the environment, the environment over the file; of a list, the\n"
     "whole list. RINGCHURN_SET, RINGCHURN_ARMS (for ARM ...) and RINGCHURN_ONLY (for\n"
     "the NAMEs of atlas) hold words separated by spaces.\n";
@@ -290,8 +364,10 @@ constexpr std::string_view kExitCodes =
 
 std::string option_help(const OptionSpec& spec) {
   constexpr std::size_t kHelpColumn = 27;
-  std::string text = spec.positional ? fmt::format("  {} {} ...", spec.value, spec.value)
-                                     : fmt::format("  --{} {}", spec.name, spec.value);
+  const bool repeats = spec.positional && spec.kind == OptionKind::list;
+  std::string text = repeats           ? fmt::format("  {} {} ...", spec.value, spec.value)
+                     : spec.positional ? fmt::format("  {}", spec.value)
+                                       : fmt::format("  --{} {}", spec.name, spec.value);
   if (text.size() + 2 > kHelpColumn) text += '\n' + std::string(kHelpColumn, ' ');
   text.append(text.size() < kHelpColumn ? kHelpColumn - text.size() : 0, ' ');
   for (const char* c = spec.help; *c != '\0'; ++c) {
@@ -329,6 +405,8 @@ std::string program_help() {
       "\n"
       "Commands:\n"
       "  run         play a scenario or a mix, and account for every connection\n"
+      "  drive       play the client's side against your own server; did it survive?\n"
+      "  serve       play the server's side, for a drive from another machine\n"
       "  compare     what one teardown costs against another, with its error\n"
       "  atlas       what this kernel answers in every scenario, and which claims hold\n"
       "  scenarios   list the built-in scenarios, or print one\n"

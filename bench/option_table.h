@@ -24,10 +24,17 @@ using OptionValues = std::vector<OptionValue>;
 enum class OptionKind { number, text, list };
 
 /// Commands as a set: CommandSpec::bit values, added.
-enum CommandBit : unsigned { kRunBit = 1, kCompareBit = 2, kAtlasBit = 4, kScenariosBit = 8 };
+enum CommandBit : unsigned {
+  kRunBit = 1,
+  kCompareBit = 2,
+  kAtlasBit = 4,
+  kScenariosBit = 8,
+  kDriveBit = 16,
+  kServeBit = 32,
+};
 
 /// The commands that read a config file.
-inline constexpr unsigned kConfigured = kRunBit | kCompareBit | kAtlasBit;
+inline constexpr unsigned kConfigured = kRunBit | kDriveBit | kServeBit | kCompareBit | kAtlasBit;
 
 /// One option.
 struct OptionSpec {

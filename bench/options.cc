@@ -81,7 +81,7 @@ const OptionSpec* find_option(std::string_view name) {
   }
   const bool is_flag = typed.starts_with("-");
   std::vector<std::string> known = {"--help", "--version"};
-  if (!is_flag) known = {"run", "compare", "atlas", "scenarios"};
+  if (!is_flag) known = {"run", "drive", "serve", "compare", "atlas", "scenarios"};
   fail_usage(fmt::format("unknown {} {}{}; see ringchurn --help", is_flag ? "option" : "command",
                          typed, did_you_mean(typed, known)));
 }
@@ -282,8 +282,9 @@ std::vector<Layer> read_config(const OptionValue& config, const CommandSpec& com
   }
   for (const auto& [name, node] : top) {
     if (node.is_table()) {
-      fail_usage(fmt::format("{}: unknown table; known are [run], [compare] and [atlas]",
-                             place(config.text, node, name.str())));
+      fail_usage(
+          fmt::format("{}: unknown table; known are [run], [drive], [serve], [compare] and [atlas]",
+                      place(config.text, node, name.str())));
     }
   }
   layers.push_back(read_table(top, config.text, kConfigured));
@@ -336,13 +337,25 @@ void apply_layers(Options& options, const std::vector<Layer>& layers, unsigned c
 
 void apply_defaults(Options& options) {
   const bool compares = options.command == Command::compare;
+  const bool serves = options.command == Command::serve;
   if (compares) options.layout = Layout::single;
-  if (options.arms.empty()) {
-    options.arms = compares ? std::vector<std::string>{"graceful", "rst-client"}
-                            : std::vector<std::string>{"graceful"};
+  if (options.arms.empty() && options.from_serve.empty()) {
+    options.arms = {options.command == Command::drive ? "connect-only" : "graceful"};
+    if (compares) options.arms.emplace_back("rst-client");
   }
-  if (!options.connections && options.duration.count() == 0) {
-    options.duration = std::chrono::seconds(compares ? 20 : 10);
+  if ((serves || !options.connections) && options.duration.count() == 0) {
+    options.duration = std::chrono::seconds(compares ? 20 : serves ? 600 : 10);
+  }
+}
+
+/// What says something about a pace must have one to say it about.
+void check_pace(const Options& options) {
+  if (options.arrivals == Arrivals::poisson && !options.rate_per_s) {
+    fail_usage("arrivals are those of an open loop: give --rate, too");
+  }
+  const bool is_timed = options.duration.count() > 0 && !options.connections;
+  if (is_timed && options.warm_up >= options.duration) {
+    fail_usage("the warm-up is as long as the load: lengthen --duration or shorten --warm-up");
   }
 }
 
@@ -376,15 +389,17 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   }
   if (line.command == nullptr) {
     fmt::print(stderr, "{}\n", program_help());
-    fail_usage("no command; give run, compare, atlas or scenarios");
+    fail_usage("no command; give run, drive, serve, compare, atlas or scenarios");
   }
   Options options;
   options.command = line.command->command;
   options.command_line = quoted(argc, argv);
   options.scenario_name = line.scenario_name;
   if (options.command == Command::compare) options.concurrency = kCompareConcurrency;
+  if (options.command == Command::serve) options.concurrency = kServeConcurrency;
   apply_layers(options, read_layers(line), line.command->bit);
   apply_defaults(options);
+  check_pace(options);
   if (options.threads > options.concurrency) {
     fail_usage(
         fmt::format("threads ({}) exceeds concurrency ({}): each thread needs a connection; "

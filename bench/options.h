@@ -11,11 +11,12 @@
 #include <vector>
 
 #include "bench/lab.h"
+#include "bench/pacer.h"
 #include "workloads/script.h"
 
 namespace ringchurn {
 
-enum class Command { run, compare, atlas, scenarios };
+enum class Command { run, drive, serve, compare, atlas, scenarios };
 enum class Layout { pair, single };
 enum class Family { ipv4, ipv6 };
 /// AF_INET or AF_INET6.
@@ -24,6 +25,9 @@ inline int domain(Family family) { return family == Family::ipv4 ? AF_INET : AF_
 /// A comparison's default: few enough sockets to stay in the CPU's caches, so that their teardown
 /// is measured and not their cache misses; enough to fill a batch of io_uring operations.
 inline constexpr unsigned kCompareConcurrency = 16;
+
+/// What `serve` has room for unless told otherwise: its clients decide how many come at a time.
+inline constexpr unsigned kServeConcurrency = 4096;
 
 /// One `--set [SCENARIO.]PARAM=VALUE`. An empty scenario means every scenario of the run that has
 /// such a parameter.
@@ -38,12 +42,22 @@ struct Options {
   std::optional<std::uint64_t> connections;  ///< run: how many; empty if a duration was asked for
   std::chrono::nanoseconds duration{};       ///< run: how long; compare: time spent measuring
   unsigned concurrency = 64;
+  std::optional<double> rate_per_s;  ///< run, drive: open loop at that rate; empty: closed loop
+  Arrivals arrivals = Arrivals::constant;
+  std::chrono::nanoseconds ramp{}, warm_up{};
   unsigned threads = 1;
   Layout layout = Layout::pair;
   Family family = Family::ipv4;
   LabKind lab = LabKind::private_namespace;
   std::uint64_t seed = 1;
   std::vector<ParamSetting> settings;
+  std::string target;               ///< drive: HOST:PORT or unix:PATH, as typed
+  std::string authorized_target;    ///< drive: a host that may be loaded, as typed
+  std::string from_serve;           ///< drive: the file that `serve` printed, or ""
+  std::string source;               ///< drive: addresses to come from, or ""
+  std::optional<pid_t> pid;         ///< drive: the server's process
+  std::string listen_address;       ///< serve: numeric; empty: loopback of `family`
+  std::uint16_t port = 0;           ///< serve: of the first scenario; 0: the kernel picks
   std::string json_path;            ///< empty: none. "-" is standard output
   std::string scenario_name;        ///< scenarios NAME or FOLDER; empty lists all
   bool as_markdown = false;         ///< scenarios: what every errno means, as a page

@@ -9,6 +9,7 @@ ScenarioRecord& ScenarioRecord::operator+=(const ScenarioRecord& other) {
   ledger.unexpected += other.ledger.unexpected;
   ledger.open_at_deadline += other.ledger.open_at_deadline;
   established += other.established;
+  port_limited += other.port_limited;
   sent_bytes += other.sent_bytes;
   received_bytes += other.received_bytes;
   latency.connect += other.latency.connect;
@@ -20,6 +21,10 @@ ScenarioRecord& ScenarioRecord::operator+=(const ScenarioRecord& other) {
     outcomes[key].expected = count.expected;
   }
   return *this;
+}
+
+void Recorder::forget_times() {
+  for (ScenarioRecord& record : records_) record.latency = {};
 }
 
 void Recorder::error(unsigned scenario, unsigned step, Outcome outcome, bool expected) {

@@ -17,6 +17,8 @@ namespace ringchurn {
 struct ScenarioRecord {
   Ledger ledger;
   std::uint64_t established = 0;  ///< client: connects that ended `ok`
+  std::uint64_t port_limited =
+      0;  ///< client: connects that found no free port and were tried again
   std::uint64_t sent_bytes = 0;
   std::uint64_t received_bytes = 0;
   Latency latency;  ///< client only
@@ -65,7 +67,11 @@ class Recorder final : public Observer {
     record.latency.teardown.record(teardown);
   }
   void given_up(unsigned scenario) override { ++records_[scenario].ledger.unexpected; }
+  void port_limited(unsigned scenario) override { ++records_[scenario].port_limited; }
   void left_open(unsigned scenario) override { ++records_[scenario].ledger.open_at_deadline; }
+
+  /// Forgets all times that were recorded: they belonged to a warm-up.
+  void forget_times();
 
   const std::vector<ScenarioRecord>& records() const { return records_; }
   /// Outcomes other than ok, over all scenarios.

@@ -124,6 +124,22 @@ Json cost_json(const Cost& cost) {
           {"syscalls_per_connection", cost.syscalls_per_connection}};
 }
 
+Json open_loop_json(const OpenLoop& loop) {
+  return {{"asked_per_s", loop.asked_per_s},
+          {"arrivals", loop.arrivals},
+          {"begun", loop.begun},
+          {"held_back", loop.held_back},
+          {"never_begun", loop.never_begun},
+          {"lag_ns", histogram_json(loop.lag)}};
+}
+
+Json pace_json(const RunResult& result) {
+  return {{"warm_up_s", result.context.warm_up_s},
+          {"longest_silence_s", result.longest_silence_s},
+          {"port_limited", result.port_limited},
+          {"open_loop", result.open_loop ? open_loop_json(*result.open_loop) : Json(nullptr)}};
+}
+
 Json verdict_json(const Verdict& verdict) {
   return {{"name", verdict.name},
           {"ok", verdict.ok},
@@ -191,6 +207,7 @@ Json result_json(const RunResult& result, Json comparison) {
                {"scenarios", rows_json(result.scenarios, scenario_json)},
                {"errors", rows_json(result.errors, error_json)},
                {"kernel", kernel},
+               {"pace", pace_json(result)},
                {"cost", cost_json(result.cost)}};
   if (!comparison.is_null()) json["comparison"] = std::move(comparison);
   json["verdicts"] = rows_json(result.verdicts, verdict_json);

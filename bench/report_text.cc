@@ -31,11 +31,18 @@ std::string header(std::string_view title, const Context& context, const TextSty
       "{} lab, {}, {}, layout {}, threads {}, concurrency {}, seed {}, started {}", context.lab,
       context.family, context.congestion_control, context.layout, context.threads,
       grouped(std::uint64_t{context.concurrency}), context.seed, context.started_at);
+  const std::string warm_up = context.warm_up_s == 0
+                                  ? ""
+                                  : fmt::format(
+                                        "the first {} s are a warm-up: in the ledger and the "
+                                        "counters, not in latency, rate or cost",
+                                        grouped(context.warm_up_s, 1));
   const std::string where =
       fmt::format("ringchurn {}, {}, liburing {}, {}, {} CPUs: {}", context.version, context.kernel,
                   context.liburing, context.compiler, context.cpus, context.cpu_model);
   std::string text = tinted(title, Tint::bold, style) + '\n';
-  for (const std::string& line : {context.command, what, where}) {
+  for (const std::string& line : {context.command, what, warm_up, where}) {
+    if (line.empty()) continue;
     text += wrap(printable(line), style.width, 2);
   }
   return text;
@@ -186,6 +193,22 @@ std::string cost(const Cost& cost, const TextStyle& style) {
   return section("COST OF A CONNECTION, CPU of the whole process", table, style);
 }
 
+/// Without the warm-up.
+double measured_s(const Context& context) { return context.elapsed_s - context.warm_up_s; }
+
+std::string pace(const OpenLoop& loop, double elapsed_s, const TextStyle& style) {
+  Table table({{""}, {"", true}, {""}});
+  const double begun_per_s = elapsed_s > 0 ? static_cast<double>(loop.begun) / elapsed_s : 0;
+  table.add({"asked", grouped(loop.asked_per_s, 0), "connections a second, " + loop.arrivals});
+  table.add({"begun", grouped(begun_per_s, 0), "connections a second"});
+  table.add({"held back", grouped(loop.held_back), "due while --concurrency were in flight"});
+  table.add({"never begun", grouped(loop.never_begun), "due when the time was over"});
+  table.add({"lag p50", microseconds(loop.lag.quantile(0.5)), "us from intended to real start"});
+  table.add({"lag p99", microseconds(loop.lag.quantile(0.99)), ""});
+  table.add({"lag max", microseconds(loop.lag.max()), ""});
+  return section("OPEN LOOP, what the generator itself did", table, style);
+}
+
 std::string verdicts(const std::vector<Verdict>& all, const TextStyle& style) {
   constexpr std::size_t kIndent = 8;
   std::string body;
@@ -289,9 +312,12 @@ std::string comparison_sentence(const ArmResult& arm, const ArmResult& baseline)
 std::string run_report(const RunResult& result, const TextStyle& style) {
   const std::string title = fmt::format(
       "{} connections in {} s: {} a second", grouped(result.cost.connections),
-      grouped(result.context.elapsed_s, 2), grouped(result.cost.connections_per_second, 0));
-  return header(title, result.context, style) + account(result, style) + cost(result.cost, style) +
-         verdicts(result.verdicts, style) + '\n' + conclusion(result, style);
+      grouped(measured_s(result.context), 2), grouped(result.cost.connections_per_second, 0));
+  const std::string loop =
+      result.open_loop ? pace(*result.open_loop, measured_s(result.context), style) : "";
+  return header(title, result.context, style) + account(result, style) + loop +
+         cost(result.cost, style) + verdicts(result.verdicts, style) + '\n' +
+         conclusion(result, style);
 }
 
 std::string compare_report(const CompareResult& result, const TextStyle& style) {

@@ -29,6 +29,7 @@ struct Context {
   unsigned threads = 0;            ///< pairs, or single threads
   unsigned concurrency = 0;        ///< connections in flight at once, over all threads
   std::uint64_t seed = 0;
+  double warm_up_s = 0;    ///< at the load's beginning: neither in latency, nor rate, nor cost
   std::string started_at;  ///< UTC, ISO 8601
   double elapsed_s = 0;    ///< of the load, first start to last end
   std::vector<std::pair<std::string, std::string>> sysctls;  ///< that the lab set
@@ -119,6 +120,16 @@ struct Cost {
       0;  ///< io_uring_enter calls; nothing else is called per connection
 };
 
+/// How an open loop kept its own pace. All of it leaves a warm-up out.
+struct OpenLoop {
+  double asked_per_s = 0;
+  std::string arrivals;         ///< "constant" or "poisson"
+  std::uint64_t begun = 0;      ///< connections
+  std::uint64_t held_back = 0;  ///< of them, those that waited because --concurrency were in flight
+  std::uint64_t never_begun = 0;  ///< were due, still waiting, when the load's time was over
+  Histogram lag;                  ///< ns from the intended start to the real one
+};
+
 /// What should hold if the numbers are to be trusted.
 struct Verdict {
   std::string
@@ -139,6 +150,11 @@ struct RunResult {
   /// of the mix say anything about it.
   std::map<std::string, std::uint64_t> asked_for;
   Cost cost;
+  std::optional<OpenLoop> open_loop;  ///< empty: a closed loop
+  /// Connects that found no free port and were tried again; drive only.
+  std::uint64_t port_limited = 0;
+  /// The longest time in which no connection ended, though some were open; of one thread.
+  double longest_silence_s = 0;
   std::vector<Verdict> verdicts;
   bool interrupted = false;
 };

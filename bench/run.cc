@@ -35,7 +35,7 @@ struct Player {
   Worker::Ends ends = Worker::Ends::both;
   std::optional<int> cpu;
   WorkerReport report;
-  std::uint64_t cpu_ns = 0;
+  std::uint64_t cpu_before_ns = 0, cpu_warm_ns = 0, cpu_after_ns = 0;  ///< the thread's clock
   Nanoseconds ended = 0;
   std::exception_ptr failure;
   std::thread thread;
@@ -47,6 +47,8 @@ struct Group {
   Arm arm;                               ///< the whole mix, or its part that is played there
   Link link;
   std::vector<Endpoint> endpoints;
+  unsigned index = 0, of = 1;  ///< which of those that play the same part of the mix
+  double part = 1;             ///< the weight of that, of all
   unsigned concurrency = 0;
   std::optional<std::uint64_t> connections;
   std::uint64_t seed = 0;
@@ -55,19 +57,24 @@ struct Group {
 
 class Crew {
  public:
-  Crew(const Options& options, const Plan& plan, const Lab& lab);
+  Crew(const Options& options, const Plan& plan, const Site& site);
   /// Sets up every ring, then plays. Throws what a set-up threw.
   LoadFacts play();
   /// A ring broke while the load ran: what happened, or "".
   std::string failure() const;
 
  private:
-  void prepare_groups(const Lab& lab);
+  void prepare_groups();
   void prepare_group(const Arm& arm, unsigned index, double part, const Lab& lab);
+  void add_players(Group& group, unsigned index);
   void prepare_side_group(const Arm& arm, double part);
   std::optional<std::uint64_t> numbered(std::uint64_t connections) const;
   void body(Group& group, Player& player);
   void perform(Group& group, Player& player, Worker& worker);
+  void play(const Group& group, Mix& mix, Worker& worker) const;
+  Nanoseconds warm_until() const;
+  void begin_measuring();
+  MeasuredPart measured_part();
   void start_threads();
   void begin_and_join();
   void watch();
@@ -77,6 +84,7 @@ class Crew {
 
   const Options& options_;
   const Plan& plan_;
+  const Site& site_;
   std::list<SideNetwork> networks_;
   std::list<Group> groups_;
   unsigned threads_ = 0;
@@ -86,6 +94,13 @@ class Crew {
   std::atomic<unsigned> done_{0};
   std::string refused_thread_;
   Nanoseconds began_ = 0, until_ = 0;
+  /// Everything as it was when the warm-up was over.
+  struct Measuring {
+    Meter meter;
+    Nanoseconds began = clock_ns();
+    std::uint64_t connections = 0, ring_enters = 0;
+  };
+  std::optional<Measuring> measuring_;
 };
 
 /// Share number `index` of `total` in `parts` parts that differ by one at most.
@@ -109,9 +124,9 @@ double weight(const Arm& arm) {
   return std::accumulate(arm.weights.begin(), arm.weights.end(), 0.0);
 }
 
-Crew::Crew(const Options& options, const Plan& plan, const Lab& lab)
-    : options_(options), plan_(plan) {
-  prepare_groups(lab);
+Crew::Crew(const Options& options, const Plan& plan, const Site& site)
+    : options_(options), plan_(plan), site_(site) {
+  prepare_groups();
   for (const Group& group : groups_) threads_ += static_cast<unsigned>(group.players.size());
   ready_.emplace(threads_);
 }
@@ -136,7 +151,7 @@ std::vector<std::uint64_t> apportion(std::uint64_t total, const std::vector<Arm>
 }
 
 /// Scenarios with the same settings share a network; those without any have the lab's.
-void Crew::prepare_groups(const Lab& lab) {
+void Crew::prepare_groups() {
   const Arm& arm = plan_.arms[0];
   std::map<std::map<std::string, std::string>, std::vector<std::uint16_t>> by_settings;
   for (const std::uint16_t index : arm.scenarios) {
@@ -153,9 +168,9 @@ void Crew::prepare_groups(const Lab& lab) {
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (options_.connections && connections[i] == 0) continue;
     const double part = weight(parts[i]) / weight(arm);
-    if (plan_.scenarios[parts[i].scenarios.front()].sysctls.empty()) {
+    if (site_.only || plan_.scenarios[parts[i].scenarios.front()].sysctls.empty()) {
       for (unsigned index = 0; index < options_.threads; ++index) {
-        prepare_group(parts[i], index, part, lab);
+        prepare_group(parts[i], index, part, site_.lab);
         groups_.back().connections = numbered(share(connections[i], options_.threads, index));
       }
     } else {
@@ -176,6 +191,8 @@ void Crew::prepare_side_group(const Arm& arm, double part) {
   prepare_group(arm, 0, part / options_.threads, networks_.back().lab());
   Group& group = groups_.back();
   group.network = &networks_.back();
+  group.of = 1;
+  group.part = part;
   group.seed += groups_.size();
   group.concurrency = std::max(1U, static_cast<unsigned>(options_.concurrency * part));
 }
@@ -183,12 +200,27 @@ void Crew::prepare_side_group(const Arm& arm, double part) {
 void Crew::prepare_group(const Arm& arm, unsigned index, double part, const Lab& lab) {
   Group& group = groups_.emplace_back();
   group.arm = arm;
+  group.index = index;
+  group.of = options_.threads;
+  group.part = part;
   const auto concurrency =
       std::max(options_.threads, static_cast<unsigned>(options_.concurrency * part + 0.5));
   group.concurrency = static_cast<unsigned>(share(concurrency, options_.threads, index));
   group.seed = options_.seed * 1'000'003 + index;
-  group.endpoints = make_endpoints(plan_.scenarios, lab, domain(options_.family),
-                                   Worker::backlog(options_.concurrency));
+  if (site_.only == Side::server && options_.connections)
+    group.link.to_serve = *options_.connections;
+  group.endpoints = site_.only ? site_.endpoints()
+                               : make_endpoints(plan_.scenarios, lab, domain(options_.family),
+                                                Worker::backlog(options_.concurrency));
+  add_players(group, index);
+}
+
+void Crew::add_players(Group& group, unsigned index) {
+  if (site_.only) {  // the scheduler finds a place beside the other end, which may be here, too
+    group.players.emplace_back().ends =
+        *site_.only == Side::client ? Worker::Ends::client : Worker::Ends::server;
+    return;
+  }
   const std::vector<int> cpus = usable_cpus();
   const auto add = [&](Worker::Ends ends, unsigned number) {
     Player& player = group.players.emplace_back();
@@ -213,6 +245,8 @@ void Crew::body(Group& group, Player& player) {
   try {
     Worker::Settings settings{player.ends, group.concurrency};
     settings.stall_limit += plan_.longest_rest_ns();
+    settings.peer_is_elsewhere = site_.only.has_value();
+    settings.open_loop = options_.rate_per_s.has_value();
     worker.emplace(settings, plan_.scenarios, group.endpoints, group.link, stop_);
   } catch (...) {
     player.failure = std::current_exception();
@@ -227,22 +261,40 @@ void Crew::body(Group& group, Player& player) {
 }
 
 void Crew::perform(Group& group, Player& player, Worker& worker) {
-  const std::uint64_t before = thread_cpu_ns();
+  player.cpu_before_ns = thread_cpu_ns();
   try {
     if (player.ends == Worker::Ends::server) {
       worker.serve();
     } else {
       Mix mix = group.arm.mix(group.seed);
-      worker.play(mix, {group.connections, until_});
+      play(group, mix, worker);
     }
   } catch (...) {
     player.failure = std::current_exception();
     stop_ = true;
     group.link.abandoned = true;
   }
-  player.cpu_ns = thread_cpu_ns() - before;
+  player.cpu_after_ns = thread_cpu_ns();
   player.ended = clock_ns();
   player.report = worker.report();
+}
+
+void Crew::play(const Group& group, Mix& mix, Worker& worker) const {
+  const auto ramp_ns = static_cast<std::uint64_t>(options_.ramp.count());
+  std::optional<Pacer> pacer;
+  if (options_.rate_per_s) {
+    const Pace pace{*options_.rate_per_s * group.part, ramp_ns, options_.arrivals};
+    pacer.emplace(pace, group.index, group.of, began_, group.seed);
+  }
+  Load load{group.connections, until_, pacer ? &*pacer : nullptr};
+  load.ramp_from = began_;
+  load.ramp_until = pacer ? 0 : began_ + ramp_ns;
+  if (options_.warm_up.count() > 0) load.warm_until = warm_until();
+  worker.play(mix, load);
+}
+
+Nanoseconds Crew::warm_until() const {
+  return began_ + static_cast<Nanoseconds>(options_.warm_up.count());
 }
 
 // -- all of them ----------------------------------------------------------------------------------
@@ -291,7 +343,45 @@ LoadFacts Crew::play() {
   collect(facts);
   meter->stop(facts);
   for (const SideNetwork& network : networks_) facts.kernel += network.moved();
+  if (options_.warm_up.count() > 0) facts.measured = measured_part();
   return facts;
+}
+
+/// The warm-up is over: the clocks and counters begin anew, for the cost. The account goes on.
+void Crew::begin_measuring() {
+  Measuring& measuring = measuring_.emplace();
+  for (Group& group : groups_) {
+    measuring.connections += group.link.client_ended.load(std::memory_order_relaxed);
+    measuring.ring_enters += group.link.enters.load(std::memory_order_relaxed);
+    for (Player& player : group.players) {
+      player.cpu_warm_ns = thread_cpu_ns(player.thread.native_handle());
+    }
+  }
+}
+
+/// Nothing, if the load was over before its warm-up.
+MeasuredPart Crew::measured_part() {
+  MeasuredPart part;
+  if (!measuring_) return part;
+  measuring_->meter.stop(part);
+  std::uint64_t client_ns = 0, server_ns = 0;
+  Nanoseconds ended = measuring_->began;
+  for (const Group& group : groups_) {
+    for (const Player& player : group.players) {
+      ended = std::max(ended, player.ended);
+      part.connections += player.report.client_ended;
+      part.ring_enters += player.report.ring_enters;
+      std::uint64_t& ns = player.ends == Worker::Ends::server ? server_ns : client_ns;
+      ns += player.cpu_after_ns - std::max(player.cpu_warm_ns, player.cpu_before_ns);
+    }
+  }
+  part.connections -= measuring_->connections;
+  part.ring_enters -= measuring_->ring_enters;
+  part.elapsed_s = static_cast<double>(ended - measuring_->began) / 1e9;
+  if (site_.only || options_.layout != Layout::pair) return part;
+  part.client_cpu_ns = client_ns;
+  part.server_cpu_ns = server_ns;
+  return part;
 }
 
 void Crew::begin_and_join() {
@@ -320,8 +410,12 @@ void Crew::watch() {
     progress.duration_s = std::chrono::duration<double>(options_.duration).count();
   while (!finished()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    if (interrupted()) stop_ = true;
-    progress.elapsed_s = static_cast<double>(clock_ns() - began_) / 1e9;
+    const Nanoseconds now = clock_ns();
+    // A server's end has no load of its own that could be over.
+    const bool has_served = site_.only == Side::server && until_ > began_ && now >= until_;
+    if (interrupted() || has_served) stop_ = true;
+    if (options_.warm_up.count() > 0 && !measuring_ && now >= warm_until()) begin_measuring();
+    progress.elapsed_s = static_cast<double>(now - began_) / 1e9;
     progress.ended = progress.in_flight = progress.unexpected_errors = 0;
     std::uint64_t errors = 0;
     for (const Group& group : groups_) {
@@ -342,11 +436,12 @@ void Crew::collect(LoadFacts& facts) const {
     for (const Player& player : group.players) {
       ended = std::max(ended, player.ended);
       facts.workers.push_back(player.report);
-      (player.ends == Worker::Ends::server ? server_ns : client_ns) += player.cpu_ns;
+      (player.ends == Worker::Ends::server ? server_ns : client_ns) +=
+          player.cpu_after_ns - player.cpu_before_ns;
     }
   }
   facts.elapsed_s = static_cast<double>(ended - began_) / 1e9;
-  if (options_.layout != Layout::pair) return;
+  if (site_.only || options_.layout != Layout::pair) return;
   facts.client_cpu_ns = client_ns;
   facts.server_cpu_ns = server_ns;
 }
@@ -370,18 +465,38 @@ Verdict load_completed(const Options& options, const RunResult& result,
                                                        grouped(*options.connections))
                                          : fmt::format("{:.2f} s", result.context.elapsed_s);
   const bool all = !options.connections || begun == *options.connections || result.interrupted;
-  verdict.ok = failure.empty() && all;
+  const bool measured = result.context.warm_up_s == 0 || result.cost.connections > 0;
+  verdict.ok = failure.empty() && all && measured;
+  if (!measured) verdict.evidence += "; it was over before its warm-up";
   if (!failure.empty()) verdict.evidence += "; " + failure;
   if (!verdict.ok) verdict.remedy = "the numbers are what was counted until it stopped";
   return verdict;
 }
 
+/// How the client's threads kept the pace, and how long nothing ended.
+void add_pace(const Options& options, const LoadFacts& facts, RunResult& result) {
+  PaceReport pace;
+  for (const WorkerReport& worker : facts.workers) {
+    pace.lag += worker.pace.lag;
+    pace.held_back += worker.pace.held_back;
+    pace.never_begun += worker.pace.never_begun;
+    result.longest_silence_s =
+        std::max(result.longest_silence_s, static_cast<double>(worker.longest_silence) / 1e9);
+    for (const ScenarioRecord& record : worker.client) result.port_limited += record.port_limited;
+  }
+  if (!options.rate_per_s) return;
+  const char* arrivals = options.arrivals == Arrivals::constant ? "constant" : "poisson";
+  result.open_loop = {*options.rate_per_s, arrivals,         pace.lag.count(),
+                      pace.held_back,      pace.never_begun, pace.lag};
+}
+
 }  // namespace
 
-RunResult run(const Options& options, const Plan& plan, const Lab& lab) {
+RunResult run(const Options& options, const Plan& plan, const Site& site) {
   RunResult result;
-  result.context = describe(options, lab);
-  Crew crew(options, plan, lab);
+  result.context = describe(options, site.lab);
+  result.context.warm_up_s = std::chrono::duration<double>(options.warm_up).count();
+  Crew crew(options, plan, site);
   const LoadFacts facts = crew.play();
   result.context.elapsed_s = facts.elapsed_s;
   result.interrupted = interrupted();
@@ -394,7 +509,9 @@ RunResult run(const Options& options, const Plan& plan, const Lab& lab) {
     weights[arm.scenarios[i]] = arm.weights[i] / total;
   }
   account(plan, weights, facts, result);
+  add_pace(options, facts, result);
   result.verdicts = judge(result, facts);
+  for (const Verdict& verdict : judge_pace(result)) result.verdicts.push_back(verdict);
   result.verdicts.insert(result.verdicts.begin(), load_completed(options, result, crew.failure()));
   return result;
 }

@@ -290,6 +290,40 @@ Verdict bill_is_whole(const RunResult& result, const LoadFacts& facts) {
   return verdict;
 }
 
+/// Times count from the intended start, so they stay honest when the generator is late; but then
+/// they tell of it, and not of the server.
+Verdict generator_kept_up(const RunResult& result) {
+  constexpr std::uint64_t kLate_ns = 1'000'000;
+  const OpenLoop& loop = *result.open_loop;
+  const std::uint64_t p99 = loop.lag.quantile(0.99).value_or(0);
+  Verdict verdict{.name = "generator kept up", .advisory = true};
+  verdict.ok = p99 <= kLate_ns && loop.never_begun == 0;
+  verdict.evidence = fmt::format("99% of {} connections began within {} us of the intended start",
+                                 grouped(loop.begun), grouped(p99 / 1000));
+  if (loop.never_begun > 0) {
+    verdict.evidence += fmt::format(", {} never did", grouped(loop.never_begun));
+  }
+  if (verdict.ok) return verdict;
+  verdict.remedy =
+      loop.held_back > 0
+          ? fmt::format(
+                "{} waited because --concurrency {} were in flight: the server is slower "
+                "than the rate, or allow more",
+                grouped(loop.held_back), grouped(std::uint64_t{result.context.concurrency}))
+          : "the client's threads could not begin as many: ask for a lower --rate or more "
+            "--threads";
+  return verdict;
+}
+
+Verdict found_ports(const RunResult& result) {
+  Verdict verdict{.name = "client ports", .advisory = true};
+  verdict.ok = false;
+  verdict.evidence = fmt::format("{} connects found no free port and were tried again later",
+                                 grouped(result.port_limited));
+  verdict.remedy = "the rate is that of the port space: see --source";
+  return verdict;
+}
+
 Verdict control_is_even(const CompareResult& result) {
   Verdict verdict{.name = "A/A control"};
   verdict.advisory = true;
@@ -340,6 +374,13 @@ std::vector<Verdict> judge(const RunResult& result, const LoadFacts& facts) {
   verdicts.push_back(nothing_sent_twice(result, facts));
   verdicts.push_back(not_stolen(result, facts));
   verdicts.push_back(bill_is_whole(result, facts));
+  return verdicts;
+}
+
+std::vector<Verdict> judge_pace(const RunResult& result) {
+  std::vector<Verdict> verdicts;
+  if (result.open_loop) verdicts.push_back(generator_kept_up(result));
+  if (result.port_limited > 0) verdicts.push_back(found_ports(result));
   return verdicts;
 }
 

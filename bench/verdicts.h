@@ -13,6 +13,10 @@ namespace ringchurn {
 /// too, so the kernel's verdicts are advisory there.
 std::vector<Verdict> judge(const RunResult& result, const LoadFacts& facts);
 
+/// Judges what only some loads have: an open loop's pace, and a port space that may run out. Both
+/// advise: the times that they doubt are honest.
+std::vector<Verdict> judge_pace(const RunResult& result);
+
 /// Judges what a comparison adds: whether its control found a difference where there is none, and
 /// whether outliers were left out even-handedly. Both advise: at 95% confidence the control errs
 /// once in twenty runs by design.

@@ -1,6 +1,7 @@
 // The loop: admit, issue, wait, reap. See worker.h.
 #include "bench/worker.h"
 
+#include <sys/prctl.h>
 #include <time.h>
 
 #include <algorithm>
@@ -61,8 +62,9 @@ Worker::Worker(const Settings& settings, std::span<const Scenario> scenarios,
   const RingSettings ring = ring_settings(settings, scenarios);
   if (settings.ends != Ends::server) {
     client_recorder_ = std::make_unique<Recorder>(scenarios.size(), settings.witness);
-    client_ = std::make_unique<End>(ring_, End::Settings{Side::client, 0, settings.concurrency},
-                                    scenarios, endpoints, *client_recorder_);
+    const End::Settings end{Side::client, 0, settings.concurrency, !settings.open_loop,
+                            settings.peer_is_elsewhere};
+    client_ = std::make_unique<End>(ring_, end, scenarios, endpoints, *client_recorder_);
   }
   if (settings.ends != Ends::client) {
     server_recorder_ = std::make_unique<Recorder>(scenarios.size(), settings.witness);
@@ -72,6 +74,8 @@ Worker::Worker(const Settings& settings, std::span<const Scenario> scenarios,
         scenarios, endpoints, *server_recorder_);
     server_->accept();
   }
+  // Sleeping until a connection is due should not take 50 us more (prctl(2), PR_SET_TIMERSLACK).
+  if (settings.open_loop) prctl(PR_SET_TIMERSLACK, 1);
   now_ = clock_ns();
 }
 
@@ -83,7 +87,10 @@ WorkerReport Worker::report() const {
   WorkerReport report;
   if (client_) report.client = client_recorder_->records();
   if (server_) report.server = server_recorder_->records();
+  report.pace = pace_;
+  report.longest_silence = longest_silence_;
   report.client_ended = client_ ? client_->ended() : 0;
+  report.server_ended = server_ ? server_->ended() : 0;
   report.ring_enters = ring_.enters();
   report.ring_overflowed = ring_.overflowed();
   report.stale_completions = (client_ ? client_->stale() : 0) + (server_ ? server_->stale() : 0);
@@ -95,22 +102,32 @@ WorkerReport Worker::report() const {
 
 void Worker::play(Mix& mix, const Load& load) {
   std::uint64_t left = load.connections.value_or(UINT64_MAX);
+  pacer_ = load.pacer;
+  bool is_warm = load.warm_until == 0;
   last_end_ = now_ = clock_ns();
   while (true) {
-    const bool more = left > 0 && (load.connections || now_ < load.until) &&
-                      !stop_.load(std::memory_order_relaxed);
-    if (more) {
+    if (more_to_begin(load, left)) {
       const std::uint64_t before = client_->open() + client_->ended();
-      admit(mix, left);
+      admit(mix, load, left);
       left -= client_->open() + client_->ended() - before;
     } else if (drained()) {
       break;
+    } else {
+      pacer_ = nullptr;
     }
     turn();
+    if (!is_warm && now_ >= load.warm_until) {
+      is_warm = true;
+      client_recorder_->forget_times();
+      pace_ = {};
+    }
     if (stalled()) {
       abandon();
       break;
     }
+  }
+  if (load.pacer && !load.connections && !stop_) {
+    pace_.never_begun = load.pacer->due_before(load.until);
   }
   client_->release_sockets();
   while (client_->releasing() && !link_.abandoned) turn();
@@ -119,15 +136,59 @@ void Worker::play(Mix& mix, const Load& load) {
 
 void Worker::serve() {
   last_end_ = now_ = clock_ns();
+  bool accepts = true;
   while (server_->ended() < link_.to_serve.load(std::memory_order_acquire) || server_->open() > 0) {
+    const bool enough = server_->established() >= link_.to_serve.load(std::memory_order_relaxed) ||
+                        stop_.load(std::memory_order_relaxed);
+    if (settings_.peer_is_elsewhere && accepts && enough) {
+      accepts = false;
+      server_->stop_accepting();
+    }
+    if (settings_.peer_is_elsewhere && !accepts && server_->open() == 0) break;
     turn();
     if (stalled() || link_.abandoned.load(std::memory_order_relaxed)) return abandon();
   }
 }
 
-/// Begins connections while fewer than `concurrency` are in flight at this end, and the other end
-/// is not further behind than its table has room for.
-void Worker::admit(Mix& mix, std::uint64_t at_most) {
+bool Worker::more_to_begin(const Load& load, std::uint64_t left) const {
+  if (left == 0 || stop_.load(std::memory_order_relaxed)) return false;
+  return load.connections || now_ < load.until;
+}
+
+void Worker::admit(Mix& mix, const Load& load, std::uint64_t at_most) {
+  std::uint64_t starts = std::min(at_most, room(load));
+  if (load.pacer) return begin_when_due(mix, load, starts);
+  for (; starts > 0; --starts) client_->start(mix.draw(), now_, now_);
+}
+
+/// A connection that is late keeps its intended start: what it waited for is part of its times, or
+/// a server that stands still would be measured by the few connections that met it (coordinated
+/// omission).
+void Worker::begin_when_due(Mix& mix, const Load& load, std::uint64_t starts) {
+  Pacer& pacer = *load.pacer;
+  for (; pacer.next_ns() <= now_; pacer.advance(), --starts) {
+    if (starts == 0) {
+      if (client_->free_slots() == 0 && !std::exchange(was_held_back_, true)) ++pace_.held_back;
+      return;
+    }
+    was_held_back_ = false;
+    pace_.lag.record(now_ - pacer.next_ns());
+    client_->start(mix.draw(), now_, pacer.next_ns());
+  }
+}
+
+/// How many connections may begin: fewer than `concurrency` are in flight at this end, and the
+/// other end is not further behind than its table has room for.
+std::uint64_t Worker::room(const Load& load) const {
+  std::uint64_t free = client_->free_slots();
+  if (now_ < load.ramp_until) {
+    // The room grows evenly from one connection to all.
+    const double done = 1 - static_cast<double>(load.ramp_until - now_) /
+                                static_cast<double>(load.ramp_until - load.ramp_from);
+    const auto most = 1 + static_cast<std::uint64_t>(done * settings_.concurrency);
+    free = std::min<std::uint64_t>(free, most - std::min<std::uint64_t>(most, client_->open()));
+  }
+  if (settings_.peer_is_elsewhere) return free;
   const std::uint64_t server_ended =
       server_ ? server_->ended() : link_.server_ended.load(std::memory_order_relaxed);
   // A connection that the client gave up may have been accepted all the same: hence no subtraction
@@ -136,9 +197,7 @@ void Worker::admit(Mix& mix, std::uint64_t at_most) {
   const std::uint64_t gone = client_->unestablished() + server_ended;
   const std::uint64_t at_server = begun - std::min(begun, gone);
   const std::uint64_t most = settings_.concurrency + kSpareSlots;
-  const std::uint64_t room = most - std::min(at_server, most);
-  std::uint64_t starts = std::min({at_most, room, std::uint64_t{client_->free_slots()}});
-  for (; starts > 0; --starts) client_->start(mix.draw(), now_);
+  return std::min(free, most - std::min(at_server, most));
 }
 
 bool Worker::drained() const {
@@ -194,14 +253,24 @@ void Worker::wait() {
   if (!client_) link_.server_backlog.store(0, std::memory_order_relaxed);
   if (client_ && client_->has_resting() && keeps_up()) {
     ring_.submit_and_wait(0, 0ns);
-  } else if (client_ && !server_ && client_->open() == 0) {
-    ring_.submit_and_wait(1,
-                          kWakeUpPatience);  // the server end is behind: only its counter can tell
-  } else if (batches_ && backlog_ > 0) {
+  } else if (client_ && !server_ && client_->open() == 0 && !pacer_) {
+    // The server end is behind: only its counter can tell.
+    ring_.submit_and_wait(1, kWakeUpPatience);
+  } else if (batches_ && backlog_ > 0 && !pacer_) {
     ring_.submit_and_wait(kWakeUpBatch, kWakeUpPatience);
   } else {
-    ring_.submit_and_wait(1, kIdlePatience);
+    const std::chrono::nanoseconds at_most = patience();
+    ring_.submit_and_wait(at_most > 0ns ? 1 : 0, at_most);
   }
+}
+
+/// Until the next connection is due, if there is room for it.
+std::chrono::nanoseconds Worker::patience() const {
+  using namespace std::chrono_literals;
+  if (!pacer_ || client_->free_slots() == 0) return kIdlePatience;
+  const Nanoseconds next = pacer_->next_ns();
+  if (next <= now_) return 0ns;
+  return std::min<std::chrono::nanoseconds>(kIdlePatience, std::chrono::nanoseconds(next - now_));
 }
 
 void Worker::publish() {
@@ -212,6 +281,7 @@ void Worker::publish() {
   if (client_) {
     link_.client_ended.store(client_->ended(), std::memory_order_relaxed);
     link_.in_flight.store(client_->open(), std::memory_order_relaxed);
+    link_.enters.store(ring_.enters(), std::memory_order_relaxed);
     link_.errors.store(client_recorder_->errors(), std::memory_order_relaxed);
     link_.unexpected_errors.store(client_recorder_->unexpected_errors(), std::memory_order_relaxed);
   }
@@ -225,7 +295,10 @@ bool Worker::stalled() {
   const std::uint64_t ended =
       (client_ ? client_->ended() : link_.client_ended.load(std::memory_order_relaxed)) +
       (server_ ? server_->ended() : 0);
-  if (ended != ended_then_) {
+  // Nothing can end where nothing is open: a pace may be slower than our patience.
+  const bool idles = client_ && client_->open() == 0 && pacer_;
+  if (ended != ended_then_ || idles || (settings_.peer_is_elsewhere && !client_)) {
+    if (client_ && !idles) longest_silence_ = std::max(longest_silence_, now_ - last_end_);
     ended_then_ = ended;
     last_end_ = now_;
   }

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "bench/pacer.h"
 #include "bench/recorder.h"
 #include "ring/ring.h"
 #include "workloads/end.h"
@@ -28,6 +29,7 @@ struct Link {
   alignas(64) std::atomic<std::uint64_t> client_ended{0};
   std::atomic<std::uint64_t> errors{0}, unexpected_errors{0};
   std::atomic<unsigned> in_flight{0};
+  std::atomic<std::uint64_t> enters{0};  ///< io_uring_enter calls of the client's ring
   /// Connections that the server end has to see before it may stop; set when the clients are done.
   alignas(64) std::atomic<std::uint64_t> to_serve{UINT64_MAX};
   std::atomic<bool> abandoned{false};  ///< one end gave up waiting: so must the other
@@ -37,6 +39,18 @@ struct Link {
 struct Load {
   std::optional<std::uint64_t> connections;  ///< so many, or ...
   Nanoseconds until = 0;  ///< ... as many as begin before this moment of clock_ns()
+  Pacer* pacer =
+      nullptr;  ///< open loop: when they are meant to begin. Else as soon as there is room
+  Nanoseconds ramp_from = 0, ramp_until = 0;  ///< closed loop: meanwhile the room grows
+  Nanoseconds warm_until = 0;  ///< times that are recorded before are forgotten; 0: none
+};
+
+/// How an open loop's generator kept its own pace.
+struct PaceReport {
+  Histogram lag;  ///< from the intended start to the real one, ns, of each connection
+  std::uint64_t held_back =
+      0;  ///< connections that were due while all `concurrency` were in flight
+  std::uint64_t never_begun = 0;  ///< were due when the load's time was over
 };
 
 /// CLOCK_MONOTONIC in nanoseconds.
@@ -45,7 +59,9 @@ Nanoseconds clock_ns();
 /// What one worker did, when it is done or broke off.
 struct WorkerReport {
   std::vector<ScenarioRecord> client, server;  ///< by scenario; empty for an end that was not there
-  std::uint64_t client_ended = 0;
+  PaceReport pace;
+  std::uint64_t client_ended = 0, server_ended = 0;
+  Nanoseconds longest_silence = 0;  ///< no connection ended at the client, though some were open
   std::uint64_t ring_enters = 0;
   bool ring_overflowed = false;
   std::uint64_t stale_completions = 0;
@@ -60,6 +76,9 @@ class Worker {
     /// Hears every answer; must outlive the worker.
     const std::function<void(const Answer&)>* witness = nullptr;
     Nanoseconds stall_limit = 10'000'000'000;  ///< give up when nothing ends for so long
+    bool peer_is_elsewhere =
+        false;               ///< the other end is not this program's, or not in this process
+    bool open_loop = false;  ///< connections never rest: see End::Settings::rests
   };
 
   /// Must be made, used and destroyed by one thread: the ring belongs to it. What is referred to
@@ -76,18 +95,23 @@ class Worker {
   /// moves any more; returns when every one of them has ended or was given up. Can be called again.
   void play(Mix& mix, const Load& load);
 
-  /// With a server end alone: serves until link.to_serve connections have ended.
+  /// With a server end alone: serves until link.to_serve connections have ended, and if its clients
+  /// are elsewhere, until `stop` is set.
   void serve();
 
   WorkerReport report() const;
   std::uint64_t client_ended() const { return client_ ? client_->ended() : 0; }
 
  private:
-  void admit(Mix& mix, std::uint64_t at_most);
+  bool more_to_begin(const Load& load, std::uint64_t left) const;
+  void admit(Mix& mix, const Load& load, std::uint64_t at_most);
+  void begin_when_due(Mix& mix, const Load& load, std::uint64_t room);
+  std::uint64_t room(const Load& load) const;
   bool drained() const;
   bool keeps_up() const;
   void turn();
   void wait();
+  std::chrono::nanoseconds patience() const;
   unsigned reap();
   void publish();
   bool stalled();
@@ -104,6 +128,10 @@ class Worker {
   Ring ring_;
   Nanoseconds now_ = 0;
   Nanoseconds last_end_ = 0;
+  const Pacer* pacer_ = nullptr;  ///< of the load that is being played
+  PaceReport pace_;
+  bool was_held_back_ = false;  ///< the connection that is due next is in pace_.held_back
+  Nanoseconds longest_silence_ = 0;
   Nanoseconds stopped_ = 0;  ///< when `stop` was first seen; 0: not yet
   std::uint64_t ended_then_ = 0;
 };

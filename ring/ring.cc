@@ -17,6 +17,7 @@ namespace {
 // Younger than liburing 2.3's header: enum io_uring_socket_op in include/uapi/linux/io_uring.h.
 constexpr unsigned kSocketOpGetSockOpt = 2, kSocketOpSetSockOpt = 3;
 constexpr std::uint8_t kFixedFdInstall = 54;  // IORING_OP_FIXED_FD_INSTALL, Linux 6.8
+constexpr std::uint8_t kBind = 56;            // IORING_OP_BIND, Linux 6.11
 
 }  // namespace
 
@@ -105,6 +106,13 @@ void Ring::socket(Slot slot, int domain, Token token, int type) {
 void Ring::connect(Slot slot, const sockaddr* address, socklen_t length, Token token) {
   io_uring_sqe* sqe = prepare_on(slot, token);
   sqe->opcode = IORING_OP_CONNECT;
+  sqe->addr = reinterpret_cast<std::uint64_t>(address);
+  sqe->off = length;
+}
+
+void Ring::bind(Slot slot, const sockaddr* address, socklen_t length, Token token) {
+  io_uring_sqe* sqe = prepare_on(slot, token);
+  sqe->opcode = kBind;
   sqe->addr = reinterpret_cast<std::uint64_t>(address);
   sqe->off = length;
 }

@@ -37,7 +37,7 @@ struct Completion {
 
 /// A ring, its descriptor table and its counters. Everything must be called by the thread that made
 /// it (IORING_SETUP_SINGLE_ISSUER). Buffers, addresses and timespecs given to an operation must
-/// live until its completion; the addresses of connect() only until the next submit.
+/// live until its completion; the addresses of connect() and bind() only until the next submit.
 ///
 /// Set up with SINGLE_ISSUER | DEFER_TASKRUN | SUBMIT_ALL, so Linux 6.1 or later: completions are
 /// produced only inside submit_and_wait(), one after the other, never by an interrupting signal.
@@ -61,6 +61,8 @@ class Ring {
   void socket(Slot slot, int domain, Token token, int type = SOCK_STREAM);
   /// connect(2). AF_UNSPEC as family dissolves the connection (tcp_disconnect() in net/ipv4/tcp.c).
   void connect(Slot slot, const sockaddr* address, socklen_t length, Token token);
+  /// bind(2). Linux 6.11: -EINVAL before.
+  void bind(Slot slot, const sockaddr* address, socklen_t length, Token token);
   /// accept(2) into a slot that the kernel picks: the result. With `multishot`, one operation
   /// accepts until it fails or is cancelled. A full table closes the accepted connection (ENFILE):
   /// size it.

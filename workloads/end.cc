@@ -51,6 +51,9 @@ bool needs_belongings(std::span<const Scenario> scenarios, Side side) {
   });
 }
 
+/// Between two looks for a free port. TIME_WAIT gives one back after a second at the earliest.
+constexpr __kernel_timespec kPortPatience{0, 100'000'000};
+
 constexpr unsigned kMostBufferGroups = 65536;  // io_uring_sqe::buf_group has 16 bits
 
 bool receives_multishot(std::span<const Scenario> scenarios) {
@@ -136,7 +139,7 @@ bool End::belongs(const Completion& completion, Side side) {
 // -- connections begin
 // ------------------------------------------------------------------------------
 
-void End::start(std::uint16_t scenario, Nanoseconds now) {
+void End::start(std::uint16_t scenario, Nanoseconds now, Nanoseconds meant) {
   const std::uint32_t index = free_.back();
   free_.pop_back();
   Slot& slot = slots_[index];
@@ -144,11 +147,11 @@ void End::start(std::uint16_t scenario, Nanoseconds now) {
   slot.first_step = can_take_over(slot, scenario) ? 1 : 0;
   begin(slot.connection, scenarios_[scenario].client, scenario, slot.first_step);
   slot.heard = slot.established = false;
-  slot.started = now;
+  slot.started = meant;
   if (!belongings_.empty()) belongings_[index].destination = destination_++;
   ++open_;
   observer_.opened(scenario);
-  rest(index, now);
+  settings_.rests ? rest(index, now) : queue(index);
 }
 
 /// What disconnect left is as good as new for a connect, but has its kind, and ECONNRESET in it: a
@@ -173,7 +176,15 @@ void End::accept() {
   for (std::uint32_t index = 0; index < acceptors_.size(); ++index) arm(index, true);
 }
 
+void End::stop_accepting() {
+  accepting_ = false;
+  for (std::uint32_t index = 0; index < acceptors_.size(); ++index) {
+    ring_.cancel_token(token(kAccept, 0, 0, index), token(kIgnored, 0, 0, index));
+  }
+}
+
 void End::arm(std::uint32_t index, bool pause_first) {
+  if (!accepting_) return;
   const Acceptor& acceptor = acceptors_[index];
   if (acceptor.pause && pause_first) {
     ring_.pause(acceptor.pause, token(kAcceptPause, 0, 0, index));
@@ -210,7 +221,8 @@ void End::accepted(std::uint32_t index, const Completion& completion, Nanosecond
 // -------------------------------------------------------------------------------
 
 bool End::rests(const Slot& slot) const {
-  if (settings_.side == Side::server || slot.connection.stage == Stage::cleaning) return false;
+  if (!settings_.rests || settings_.side == Side::server) return false;
+  if (slot.connection.stage == Stage::cleaning) return false;
   const unsigned step = slot.connection.step;
   if (step == slot.first_step) return true;
   if (slot.connection.in_flight > 0) return false;
@@ -299,6 +311,10 @@ void End::complete(const Completion& completion, Nanoseconds now) {
     return;
   }
   if (!completion.more) --slot.connection.in_flight;
+  if (kind_of(completion.token) == kPortPause) {
+    return slot.connection.stage == Stage::playing ? queue(index) : settle(index, now);
+  }
+  if (finds_no_port(completion, index)) return;
   if (ended_early(completion, index) || turned_away(completion, index)) return;
   if (kind_of(completion.token) != kStep || completion.notification) return settle(index, now);
   const unsigned number = step_of(completion.token);
@@ -347,6 +363,23 @@ bool End::turned_away(const Completion& completion, std::uint32_t index) {
   if (!completion.more || completion.result < 0 || kind_of(completion.token) != kStep) return false;
   if (script(slots_[index]).steps[step_of(completion.token)].op != Op::accept_multi) return false;
   ring_.close(static_cast<Ring::Slot>(completion.result), token(kIgnored, 0, 0, index));
+  return true;
+}
+
+/// Somebody else's port space may be used up by connections in TIME_WAIT, this run's or others':
+/// the connection waits for a port, and is counted when it has one.
+bool End::finds_no_port(const Completion& completion, std::uint32_t index) {
+  if (!settings_.peer_is_elsewhere || completion.result != -EADDRNOTAVAIL) return false;
+  Slot& slot = slots_[index];
+  const Step& step = script(slot).steps[step_of(completion.token)];
+  const bool connects = step.op == Op::connect && step.place == Place::server;
+  if (!connects || kind_of(completion.token) != kStep || step.overlap != Overlap::none ||
+      slot.connection.stage != Stage::playing) {
+    return false;
+  }
+  observer_.port_limited(slot.connection.scenario);
+  ++slot.connection.in_flight;
+  ring_.pause(&kPortPatience, token(kPortPause, slot.connection.generation, 0, index));
   return true;
 }
 
@@ -411,7 +444,8 @@ void End::report(std::uint32_t index, unsigned number, std::int32_t result,
   const unsigned scenario = slot.connection.scenario;
   const Step& step = script(slot).steps[number];
   // What the sockets of one end tell each other is none of the traffic between the ends.
-  if (transition.moved > 0 && step.socket == 0 && scenarios_[scenario].has_server()) {
+  const bool has_peer = settings_.peer_is_elsewhere || scenarios_[scenario].has_server();
+  if (transition.moved > 0 && step.socket == 0 && has_peer) {
     const bool sends = step.op == Op::send || step.op == Op::write || step.op == Op::fill;
     sends ? observer_.sent(scenario, transition.moved)
           : observer_.received(scenario, transition.moved);

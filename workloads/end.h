@@ -58,6 +58,8 @@ class Observer {
   virtual void finished(unsigned scenario, Nanoseconds lifetime, Nanoseconds teardown) = 0;
   /// An unexpected outcome ended the connection.
   virtual void given_up(unsigned scenario) = 0;
+  /// A connect found no free port (EADDRNOTAVAIL), and will be tried again.
+  virtual void port_limited(unsigned scenario) = 0;
   /// The run ended before the connection did.
   virtual void left_open(unsigned scenario) = 0;
 };
@@ -68,6 +70,10 @@ class End {
     Side side = Side::client;
     Ring::Slot first_slot = 0;  ///< this end's part of the ring's descriptor table
     unsigned slots = 0;         ///< connections that this end can hold at once
+    bool rests = true;          ///< client: see wake_resting(); false: each plays from its start
+    /// Client: somebody else's server, on whose port space nobody keeps an eye: a connect that
+    /// finds no free port is tried again, every 100 ms.
+    bool peer_is_elsewhere = false;
   };
 
   /// Slots of the ring's table that a connection at `side` may take: one, and one for each further
@@ -78,10 +84,12 @@ class End {
   End(Ring& ring, const Settings& settings, std::span<const Scenario> scenarios,
       std::span<const Endpoint> endpoints, Observer& observer);
 
-  /// Client: begins a connection of `scenario`. There must be a free slot.
-  void start(std::uint16_t scenario, Nanoseconds now);
-  /// Server: accepts on every listener until the ring is gone.
+  /// Client: begins a connection of `scenario`, whose times count from `meant`: an open loop's
+  /// intended start, else `now`. There must be a free slot.
+  void start(std::uint16_t scenario, Nanoseconds now, Nanoseconds meant);
+  /// Server: accepts on every listener until the ring is gone, or stop_accepting().
   void accept();
+  void stop_accepting();
 
   /// True if `completion` belongs to an end of this side.
   static bool belongs(const Completion& completion, Side side);
@@ -139,7 +147,16 @@ class End {
   };
 
   /// What an operation is for; part of its token.
-  enum Kind : unsigned { kStep, kLimit, kCancel, kAccept, kAcceptPause, kRelease, kIgnored };
+  enum Kind : unsigned {
+    kStep,
+    kLimit,
+    kCancel,
+    kAccept,
+    kAcceptPause,
+    kRelease,
+    kIgnored,
+    kPortPause
+  };
 
   static constexpr std::size_t kBufferBytes = 64 * 1024;
 
@@ -165,6 +182,7 @@ class End {
   bool can_take_over(const Slot& slot, std::uint16_t scenario) const;
   bool turned_away(const Completion& completion, std::uint32_t index);
   bool ended_early(const Completion& completion, std::uint32_t index);
+  bool finds_no_port(const Completion& completion, std::uint32_t index);
   void rest(std::uint32_t index, Nanoseconds now);
   void settle(std::uint32_t index, Nanoseconds now);
   bool rests(const Slot& slot) const;
@@ -200,7 +218,8 @@ class End {
   Fifo resting_;
   std::vector<Acceptor> acceptors_;
   std::vector<std::byte> out_, in_;  ///< what is sent; where all that is received goes
-  std::uint64_t destination_ = 0;
+  std::uint64_t destination_ = 0, source_ = 0;
+  bool accepting_ = true;
   unsigned open_ = 0, releasing_ = 0;
   std::uint64_t ended_ = 0, established_ = 0, unestablished_ = 0, stale_ = 0;
 };

@@ -32,6 +32,10 @@ void End::prepare(std::uint32_t index, const Step& step, Ring::Token token) {
       const Endpoint& endpoint = endpoints_[slot.connection.scenario];
       return ring_.socket(at, endpoint.domain(), token, endpoint.type());
     }
+    case Op::bind: {
+      const Endpoint& endpoint = endpoints_[slot.connection.scenario];
+      return ring_.bind(at, endpoint.source(source_++), endpoint.address_length(), token);
+    }
     case Op::connect:
       return prepare_connect(index, step, token);
     case Op::accept_from:

@@ -16,9 +16,12 @@ namespace ringchurn {
 namespace {
 
 [[noreturn]] void refuse(const char* call, const Scenario& scenario) {
-  throw Error(kExitCannotRun, fmt::format("{} failed for the listener of scenario '{}' ({}): free "
-                                          "ports and descriptors, or use the private lab",
-                                          call, scenario.name, strerrorname_np(errno)));
+  const char* remedy = errno == EADDRINUSE ? "another program has that port: choose another"
+                       : errno == EADDRNOTAVAIL
+                           ? "that address is not this machine's: choose one that is"
+                           : "free ports and descriptors, or use the private lab";
+  throw Error(kExitCannotRun, fmt::format("{} failed for the listener of scenario '{}' ({}): {}",
+                                          call, scenario.name, strerrorname_np(errno), remedy));
 }
 
 sockaddr_storage any_address(int family) {
@@ -45,8 +48,11 @@ sockaddr_storage address_of(const std::string& text, int family, const sockaddr_
 Endpoint::Endpoint(const Scenario& scenario, int family, unsigned backlog,
                    const std::vector<std::string>& destinations)
     : domain_(domain_of(scenario, family)), type_(scenario.type) {
-  socket_ = ::socket(domain_, type_ | SOCK_CLOEXEC, 0);
-  if (socket_ < 0) refuse("socket", scenario);
+  bound_ = any_address(domain_);
+  // With nothing but a family, unix(7) binds to a name that it picks.
+  length_ = domain_ == AF_INET    ? sizeof(sockaddr_in)
+            : domain_ == AF_INET6 ? sizeof(sockaddr_in6)
+                                  : sizeof(sa_family_t);
   bind_and_listen(scenario, backlog);
   if (domain_ == AF_UNIX) {
     destinations_.push_back(bound_);
@@ -58,12 +64,28 @@ Endpoint::Endpoint(const Scenario& scenario, int family, unsigned backlog,
   make_places();
 }
 
+Endpoint Endpoint::listening_at(const Scenario& scenario, const sockaddr_storage& address,
+                                socklen_t length, unsigned backlog) {
+  Endpoint endpoint(address.ss_family, scenario.type);
+  endpoint.bound_ = address;
+  endpoint.length_ = length;
+  endpoint.bind_and_listen(scenario, backlog);
+  return endpoint;
+}
+
+Endpoint Endpoint::of_others(const Scenario& scenario, const sockaddr_storage& address,
+                             socklen_t length, const std::vector<sockaddr_storage>& sources) {
+  Endpoint endpoint(address.ss_family, scenario.type);
+  endpoint.bound_ = address;
+  endpoint.length_ = length;
+  endpoint.destinations_ = {address};
+  endpoint.sources_ = sources;
+  return endpoint;
+}
+
 void Endpoint::bind_and_listen(const Scenario& scenario, unsigned backlog) {
-  bound_ = any_address(domain_);
-  // With nothing but a family, unix(7) binds to a name that it picks.
-  length_ = domain_ == AF_INET    ? sizeof(sockaddr_in)
-            : domain_ == AF_INET6 ? sizeof(sockaddr_in6)
-                                  : sizeof(sa_family_t);
+  socket_ = ::socket(domain_, type_ | SOCK_CLOEXEC, 0);
+  if (socket_ < 0) refuse("socket", scenario);
   if (::bind(socket_, reinterpret_cast<sockaddr*>(&bound_), length_) < 0) refuse("bind", scenario);
   for (const SocketOption& option : scenario.server.listener_options) {
     if (::setsockopt(socket_, option.level, option.name, option.value.data(),
@@ -111,7 +133,8 @@ Endpoint::Endpoint(Endpoint&& other) noexcept
       length_(other.length_),
       bound_(other.bound_),
       places_(other.places_),
-      destinations_(std::move(other.destinations_)) {}
+      destinations_(std::move(other.destinations_)),
+      sources_(std::move(other.sources_)) {}
 
 Endpoint::~Endpoint() {
   if (socket_ >= 0) ::close(socket_);
@@ -119,6 +142,10 @@ Endpoint::~Endpoint() {
 
 const sockaddr* Endpoint::destination(std::size_t n) const {
   return reinterpret_cast<const sockaddr*>(&destinations_[n % destinations_.size()]);
+}
+
+const sockaddr* Endpoint::source(std::size_t n) const {
+  return reinterpret_cast<const sockaddr*>(&sources_[n / destinations_.size() % sources_.size()]);
 }
 
 }  // namespace ringchurn

@@ -1,4 +1,5 @@
-// Where a scenario's two ends meet: a listener of its own, and the addresses that lead to it.
+// Where a scenario's two ends meet: a listener of its own, and the addresses that lead to it. If
+// one of the ends is somebody else's, it is where that one listens, or where our own does.
 #pragma once
 
 #include <sys/socket.h>
@@ -32,6 +33,14 @@ class Endpoint {
   /// `destinations` are local addresses of the family in text form. Throws Error (exit code 1).
   Endpoint(const Scenario& scenario, int family, unsigned backlog,
            const std::vector<std::string>& destinations);
+  /// The server's end alone: listens at `address` (its port 0: one that the kernel picks). Throws
+  /// Error (exit code 1).
+  static Endpoint listening_at(const Scenario& scenario, const sockaddr_storage& address,
+                               socklen_t length, unsigned backlog);
+  /// The client's end alone: somebody else listens at the address. Connections come from `sources`
+  /// in turn, from wherever the kernel likes if there are none. Owns nothing.
+  static Endpoint of_others(const Scenario& scenario, const sockaddr_storage& address,
+                            socklen_t length, const std::vector<sockaddr_storage>& sources);
   /// The domain in which `scenario` is played when the user asked for `family`.
   static int domain_of(const Scenario& scenario, int family) {
     return scenario.domain != 0 ? scenario.domain : family;
@@ -41,6 +50,8 @@ class Endpoint {
   Endpoint& operator=(Endpoint&&) = delete;
 
   int listener() const { return socket_; }
+  /// What the listener is bound to, with the port that the kernel picked.
+  const sockaddr_storage& bound() const { return bound_; }
   int domain() const { return domain_; }
   int type() const { return type_; }
   socklen_t address_length() const { return length_; }
@@ -51,8 +62,13 @@ class Endpoint {
   /// Destination `n` modulo their number. Taking them in turn multiplies the ports that connections
   /// can come from, since TIME_WAIT and port selection go by the whole 4-tuple.
   const sockaddr* destination(std::size_t n) const;
+  /// Where connection `n` comes from: a source serves every destination once before it is the next
+  /// one's turn, so that all their pairs are used. There must be sources.
+  const sockaddr* source(std::size_t n) const;
+  bool has_sources() const { return !sources_.empty(); }
 
  private:
+  Endpoint(int domain, int type) : domain_(domain), type_(type) {}
   void bind_and_listen(const Scenario& scenario, unsigned backlog);
   void make_places();
 
@@ -61,7 +77,7 @@ class Endpoint {
   socklen_t length_ = 0;
   sockaddr_storage bound_{};
   std::array<std::pair<sockaddr_storage, socklen_t>, 10> places_{};  ///< by Place
-  std::vector<sockaddr_storage> destinations_;
+  std::vector<sockaddr_storage> destinations_, sources_;
 };
 
 }  // namespace ringchurn

@@ -1,5 +1,11 @@
-// The words that scripts are shown in.
+// The words that scripts are shown in, and what is asked of them as a whole.
 #include "workloads/script.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
 
 namespace ringchurn {
 
@@ -9,6 +15,8 @@ const char* op_name(Op op) {
   switch (op) {
     case Op::socket:
       return "socket";
+    case Op::bind:
+      return "bind";
     case Op::connect:
       return "connect";
     case Op::accept:
@@ -66,6 +74,28 @@ std::vector<Outcome> Expectation::all() const {
   add(Outcome::events, kStates - kEvents);
   add(Outcome::state, kSize - kStates);
   return outcomes;
+}
+
+bool Scenario::goes_to_server() const {
+  return std::any_of(client.steps.begin(), client.steps.end(), [](const Step& step) {
+    return step.op == Op::connect && step.place == Place::server && step.socket == 0;
+  });
+}
+
+void Scenario::come_from_sources() {
+  // connect(2) picks the port then, when it knows the whole 4-tuple (ip(7), since Linux 4.2).
+  constexpr int kOn = 1;
+  Step no_port_yet;
+  no_port_yet.op = Op::option;
+  no_port_yet.text = "option IP_BIND_ADDRESS_NO_PORT 1";
+  no_port_yet.option = {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, std::vector<std::byte>(sizeof kOn)};
+  std::memcpy(no_port_yet.option.value.data(), &kOn, sizeof kOn);
+  no_port_yet.expect.allow(Outcome::ok);
+  Step bind = no_port_yet;
+  bind.op = Op::bind;
+  bind.text = "bind to a source";
+  client.steps.insert(client.steps.begin() + 1, {no_port_yet, bind});
+  client.teardown += 2;
 }
 
 }  // namespace ringchurn

@@ -32,6 +32,7 @@ struct Turn {
 /// What a step does. Each is one operation of the ring, repeated while bytes are outstanding.
 enum class Op : std::uint8_t {
   socket,         ///< a new socket; put in front of every client script
+  bind,           ///< bind(2) to one of the endpoint's sources, at a port that connect picks
   connect,        ///< connect(2), to where `place` says
   accept,         ///< accept(2); the server's script belongs to a connection from here on
   accept_from,    ///< accept(2) from `other`, a listener of this script's own; `detail`: an
@@ -224,6 +225,10 @@ struct Scenario {
   std::map<std::string, Evidence> claims;  ///< by id
 
   bool has_server() const { return !server.steps.empty(); }
+  /// Its client goes to the server's address, whoever listens there.
+  bool goes_to_server() const;
+  /// Puts a bind in front of the client's first connect (Op::bind).
+  void come_from_sources();
   const Script& script(Side side) const { return side == Side::client ? client : server; }
 };
 
