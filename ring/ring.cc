@@ -153,39 +153,33 @@ void Ring::accept_multishot(Slot listener, Token token) {
   sqe->file_index = IORING_FILE_INDEX_ALLOC;
 }
 
-void Ring::send(Slot slot, std::span<const std::byte> bytes, Token token, int flags) {
+io_uring_sqe* Ring::transfer(std::uint8_t opcode, Slot slot, std::span<const std::byte> bytes,
+                             Token token) {
   io_uring_sqe* sqe = prepare_on(slot, token);
-  sqe->opcode = IORING_OP_SEND;
+  sqe->opcode = opcode;
   sqe->addr = reinterpret_cast<std::uint64_t>(bytes.data());
   sqe->len = static_cast<unsigned>(bytes.size());
-  sqe->msg_flags = static_cast<unsigned>(flags);
+  return sqe;
+}
+
+void Ring::send(Slot slot, std::span<const std::byte> bytes, Token token, int flags) {
+  transfer(IORING_OP_SEND, slot, bytes, token)->msg_flags = static_cast<unsigned>(flags);
 }
 
 void Ring::send_zero_copy(Slot slot, std::span<const std::byte> bytes, Token token) {
-  send(slot, bytes, token);
-  ring_.sq.sqes[(ring_.sq.sqe_tail - 1) & ring_.sq.ring_mask].opcode = IORING_OP_SEND_ZC;
+  transfer(IORING_OP_SEND_ZC, slot, bytes, token);
 }
 
 void Ring::write(Slot slot, std::span<const std::byte> bytes, Token token) {
-  io_uring_sqe* sqe = prepare_on(slot, token);
-  sqe->opcode = IORING_OP_WRITE;
-  sqe->addr = reinterpret_cast<std::uint64_t>(bytes.data());
-  sqe->len = static_cast<unsigned>(bytes.size());
+  transfer(IORING_OP_WRITE, slot, bytes, token);
 }
 
 void Ring::read(Slot slot, std::span<std::byte> buffer, Token token) {
-  io_uring_sqe* sqe = prepare_on(slot, token);
-  sqe->opcode = IORING_OP_READ;
-  sqe->addr = reinterpret_cast<std::uint64_t>(buffer.data());
-  sqe->len = static_cast<unsigned>(buffer.size());
+  transfer(IORING_OP_READ, slot, buffer, token);
 }
 
 void Ring::receive(Slot slot, std::span<std::byte> buffer, Token token, int flags) {
-  io_uring_sqe* sqe = prepare_on(slot, token);
-  sqe->opcode = IORING_OP_RECV;
-  sqe->addr = reinterpret_cast<std::uint64_t>(buffer.data());
-  sqe->len = static_cast<unsigned>(buffer.size());
-  sqe->msg_flags = static_cast<unsigned>(flags);
+  transfer(IORING_OP_RECV, slot, buffer, token)->msg_flags = static_cast<unsigned>(flags);
 }
 
 void Ring::provide_buffers(std::span<std::byte> buffers, unsigned count, std::uint16_t group,
@@ -218,21 +212,25 @@ void Ring::shutdown(Slot slot, int how, Token token) {
   sqe->len = static_cast<unsigned>(how);
 }
 
-void Ring::set_option(Slot slot, int level, int name, std::span<const std::byte> value,
-                      Token token) {
+void Ring::socket_command(unsigned command, Slot slot, int level, int name,
+                          std::span<const std::byte> value, Token token) {
   // struct io_uring_sqe since Linux 6.7: `addr` holds level (low half) and optname (high half),
   // `file_index` holds optlen, `addr3` holds the pointer to the value.
   io_uring_sqe* sqe = prepare_on(slot, token);
   sqe->opcode = IORING_OP_URING_CMD;
-  sqe->cmd_op = kSocketOpSetSockOpt;
+  sqe->cmd_op = command;
   sqe->addr = static_cast<std::uint32_t>(level) | (static_cast<std::uint64_t>(name) << 32);
   sqe->file_index = static_cast<unsigned>(value.size());
   sqe->addr3 = reinterpret_cast<std::uint64_t>(value.data());
 }
 
+void Ring::set_option(Slot slot, int level, int name, std::span<const std::byte> value,
+                      Token token) {
+  socket_command(kSocketOpSetSockOpt, slot, level, name, value, token);
+}
+
 void Ring::get_option(Slot slot, int level, int name, std::span<std::byte> value, Token token) {
-  set_option(slot, level, name, value, token);
-  ring_.sq.sqes[(ring_.sq.sqe_tail - 1) & ring_.sq.ring_mask].cmd_op = kSocketOpGetSockOpt;
+  socket_command(kSocketOpGetSockOpt, slot, level, name, value, token);
 }
 
 void Ring::poll(Slot slot, unsigned events, Token token) {

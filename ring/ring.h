@@ -156,6 +156,10 @@ class Ring {
   io_uring_sqe* blank(Token token);
   io_uring_sqe* prepare(Token token);
   io_uring_sqe* prepare_on(Slot slot, Token token);
+  io_uring_sqe* transfer(std::uint8_t opcode, Slot slot, std::span<const std::byte> bytes,
+                         Token token);
+  void socket_command(unsigned command, Slot slot, int level, int name,
+                      std::span<const std::byte> value, Token token);
   unsigned flush();
   void enter(unsigned to_submit, unsigned want, unsigned flags, io_uring_getevents_arg* argument);
 

@@ -327,6 +327,35 @@ TEST_F(RingTest, ALimitGoesInOneBatchWithItsOperation) {
   }
 }
 
+TEST_F(RingTest, ALimitLeavesAZeroCopySendWhatItIs) {
+  connect_and_accept(0);
+  constexpr std::string_view kText = "12345";
+  ring().limit_next(&kLong, 77);
+  ring().send_zero_copy(0, std::as_bytes(std::span(kText)), kToken);
+  unsigned notifications = 0;
+  for (const Completion& completion : completions(ring(), 3)) {
+    if (completion.notification) {
+      ++notifications;
+    } else {
+      EXPECT_EQ(completion.result, completion.token == 77 ? -ECANCELED : 5) << completion.token;
+    }
+  }
+  EXPECT_EQ(notifications, 1U);
+}
+
+TEST_F(RingTest, ALimitLeavesAGetsockoptWhatItIs) {
+  ring().socket(0, AF_INET, kToken);
+  ASSERT_EQ(result(), 0);
+  int type = 0;
+  ring().limit_next(&kLong, 77);
+  ring().get_option(0, SOL_SOCKET, SO_TYPE, std::as_writable_bytes(std::span(&type, 1)), kToken);
+  for (const Completion& completion : completions(ring(), 2)) {
+    const std::int32_t expected = completion.token == 77 ? -ECANCELED : int{sizeof type};
+    EXPECT_EQ(completion.result, expected) << completion.token;
+  }
+  EXPECT_EQ(type, SOCK_STREAM);
+}
+
 TEST_F(RingTest, CancelAllEndsEverythingInFlight) {
   const Ring::Slot server = connect_and_accept(0);
   ring().receive(server, buffer_, 1);
