@@ -16,7 +16,8 @@ namespace {
 /// "recv" of "t: start recv 1 peek".
 std::string verb_of(const std::string& text) {
   std::string_view rest = text;
-  if (const std::size_t name = rest.find(": "); name != rest.npos) rest.remove_prefix(name + 2);
+  const std::size_t name = rest.substr(0, rest.find('"')).find(": ");
+  if (name != rest.npos) rest.remove_prefix(name + 2);
   for (const std::string_view overlap : {"start ", "link ", "hardlink "}) {
     if (rest.starts_with(overlap)) rest.remove_prefix(overlap.size());
   }

@@ -104,6 +104,34 @@ TEST(ScenarioFile, ParametersAreFilledInAndCanBeSet) {
   EXPECT_EQ(compile_text(text).delivered_to_server, 3U);
 }
 
+std::string payload_of(const std::string& step, const std::string& params = "",
+                       const std::map<std::string, std::string>& set = {}) {
+  const std::string text = text_of("'connect', '" + step + "', 'close'",
+                                   "'accept', 'recv-eof', 'close'", "[params]\n" + params + "\n");
+  const Step sent = compile_text(text, set).client.steps[2];
+  EXPECT_EQ(sent.bytes, sent.payload.size());
+  return sent.payload;
+}
+
+TEST(ScenarioFile, ATextIsSentAsItStands) {
+  EXPECT_EQ(payload_of(R"(send "GET / HTTP/1.0\r\nHost: a; b -> c  d\r\n\r\n" 5ms -> ok)"),
+            "GET / HTTP/1.0\r\nHost: a; b -> c  d\r\n\r\n");
+  EXPECT_EQ(payload_of(R"(send "\{\"name\": \x41\}" zc)"), R"({"name": A})");
+}
+
+TEST(ScenarioFile, AParameterInATextStandsForItsBytes) {
+  EXPECT_EQ(payload_of(R"(send "GET {path}")", "path = '/'"), "GET /");
+  EXPECT_EQ(payload_of(R"(send "GET {path} {n}")", "path = '/'\nn = 3", {{"path", R"(/a"\r{n}")"}}),
+            R"(GET /a"\r{n}" 3)");
+  EXPECT_EQ(payload_of(R"(send "{crlf}")", R"(crlf = "\r\n")"), "\r\n");
+}
+
+TEST(ScenarioFile, AStepIsShownWithItsTextOnOneLine) {
+  const std::string text = text_of(R"('connect', "send    \"a\tb\r\n\u00e4\" 5ms -> ok", 'close')",
+                                   "'accept', 'recv-eof', 'close'");
+  EXPECT_EQ(compile_text(text).client.steps[2].text, R"(send "a\tb\r\n\xc3\xa4" 5ms)");
+}
+
 TEST(ScenarioFile, CountersMayBeExactOrARange) {
   const Scenario scenario =
       compile_text(text_of("\"connect\", \"close\"", "\"accept\", \"close\"") +
@@ -138,8 +166,9 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"OutcomeTypo", text_of("\"connect\", \"recv -> ECONRESET\", \"close\"", kServer),
                 "my.toml:3: client step 2 \"recv -> ECONRESET\": unknown outcome 'ECONRESET': "
                 "write ok, EOF, timeout, an errno's name, poll events or a TCP state"},
-        Refused{"BytesMissing", text_of("\"connect\", \"send\", \"close\"", kServer),
-                "my.toml:3: client step 2 \"send\": write 'send BYTES [dontwait|waitall|zc]'"},
+        Refused{
+            "BytesMissing", text_of("\"connect\", \"send\", \"close\"", kServer),
+            "my.toml:3: client step 2 \"send\": write 'send BYTES|\"TEXT\" [dontwait|waitall|zc]'"},
         Refused{"BytesNegative", text_of("\"connect\", \"send -1\", \"close\"", kServer),
                 "my.toml:3: client step 2 \"send -1\": '-1' is not a number of bytes from 0 to "
                 "1073741824"},
@@ -182,6 +211,25 @@ INSTANTIATE_TEST_SUITE_P(
             "OptionTypo", text_of("\"connect\", \"option TCP_NODELY 1\", \"close\"", kServer),
             "my.toml:3: client step 2 \"option TCP_NODELY 1\": unknown socket option 'TCP_NODELY', "
             "did you mean 'TCP_NODELAY'?"},
+        Refused{"TextOfAnotherVerb", text_of("'connect', 'write \"x\"', 'close'", kServer),
+                "my.toml:3: client step 2 \"write \"x\"\": only 'send' takes a text in quotes"},
+        Refused{"TextAndBytes", text_of("'connect', 'send \"x\" 5', 'close'", kServer),
+                "my.toml:3: client step 2 \"send \"x\" 5\": write 'send BYTES|\"TEXT\" "
+                "[dontwait|waitall|zc]'"},
+        Refused{"TextAsAnOutcome", text_of("'connect', 'send 5 -> \"x\"', 'close'", kServer),
+                "my.toml:3: client step 2 \"send 5 -> \"x\"\": unknown outcome '\"': write ok, "
+                "EOF, timeout, an errno's name, poll events or a TCP state"},
+        Refused{"TextWithoutAnEnd", text_of("'connect', 'send \"x\\\"', 'close'", kServer),
+                "my.toml:3: client step 2 \"send \"x\\\"\": its text has no closing '\"'"},
+        Refused{
+            "TextEmpty", text_of("'connect', 'send \"\"', 'close'", kServer),
+            "my.toml:3: client step 2 \"send \"\"\": its text is empty: write at least one byte "
+            "between the quotes"},
+        Refused{"TextWithAnUnknownBrace", text_of("'connect', 'send \"{x}\"', 'close'", kServer),
+                "my.toml:3: \"send \"{x}\"\": no parameter 'x' in [params]; a brace in a text is "
+                "written \\{"},
+        Refused{"TextWithAnOpenBrace", text_of("'connect', 'send \"{\"', 'close'", kServer),
+                "my.toml:3: \"send \"{\"\": '{' without '}'; a brace in a text is written \\{"},
         Refused{"CounterNegative",
                 text_of("\"connect\", \"close\"", kServer) + "[kernel]\nTW = -1\n",
                 "my.toml:7: counter 'TW' must be a whole number, 0 or more"},

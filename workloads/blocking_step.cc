@@ -61,12 +61,16 @@ std::vector<std::byte> buffer_for(const Step& step) {
 }
 
 Ended play_send(const Step& step, int fd, Attempt& attempt) {
-  const std::vector<std::byte> buffer = buffer_for(step);
+  const bool any_will_do = step.payload.empty();
+  const std::vector<std::byte> buffer = any_will_do ? buffer_for(step) : std::vector<std::byte>{};
   std::uint32_t total = 0;
   do {
-    const std::size_t wanted = std::min<std::size_t>(step.bytes - total, buffer.size());
+    const std::size_t left = step.bytes - total;
+    const void* bytes =
+        any_will_do ? static_cast<const void*>(buffer.data()) : step.payload.data() + total;
+    const std::size_t wanted = any_will_do ? std::min(left, buffer.size()) : left;
     const std::int64_t sent =
-        attempt.call([&] { return ::send(fd, buffer.data(), wanted, step.detail | MSG_NOSIGNAL); });
+        attempt.call([&] { return ::send(fd, bytes, wanted, step.detail | MSG_NOSIGNAL); });
     if (sent < 0) return ended(sent);
     total += static_cast<std::uint32_t>(sent);
   } while (total < step.bytes && !step.is_one_operation());

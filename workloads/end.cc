@@ -69,7 +69,7 @@ std::size_t largest_send(std::span<const Scenario> scenarios, Side side) {
   std::size_t largest = 0;
   for (const Scenario& scenario : scenarios) {
     for (const Step& step : scenario.script(side).steps) {
-      if (step.op == Op::send && step.is_one_operation()) {
+      if (step.op == Op::send && step.is_one_operation() && step.payload.empty()) {
         largest = std::max<std::size_t>(largest, step.bytes);
       }
     }

@@ -178,6 +178,7 @@ class End {
   Ring::Token token(unsigned kind, std::uint32_t generation, unsigned step,
                     std::uint32_t index) const;
   Ring::Slot place(std::uint32_t index, unsigned socket) const;
+  std::span<const std::byte> bytes_to_send(std::uint32_t index, const Step& step) const;
   void queue(std::uint32_t index);
   bool can_take_over(const Slot& slot, std::uint16_t scenario) const;
   bool turned_away(const Completion& completion, std::uint32_t index);

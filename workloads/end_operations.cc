@@ -100,18 +100,26 @@ void End::prepare_accept(std::uint32_t index, const Step& step, Ring::Token toke
   ring_.accept_into(listener, place(index, step.socket), token);
 }
 
+/// What is left to send. What is one operation goes at once, all else by the buffer.
+std::span<const std::byte> End::bytes_to_send(std::uint32_t index, const Step& step) const {
+  const bool whole = step.is_one_operation();
+  const std::size_t left = whole ? step.bytes : slots_[index].connection.remaining;
+  const std::size_t size = whole ? left : std::min(left, kBufferBytes);
+  if (step.payload.empty()) return std::span(out_).first(size);
+  return std::as_bytes(std::span(step.payload)).subspan(step.bytes - left, size);
+}
+
 void End::prepare_transfer(std::uint32_t index, const Step& step, Ring::Token token) {
   const std::size_t left =
       step.is_one_operation() ? step.bytes : slots_[index].connection.remaining;
   const std::size_t wanted = std::min(left, kBufferBytes);
   const Ring::Slot at = place(index, step.socket);
-  const auto out = std::span<const std::byte>(out_).first(std::min(left, out_.size()));
   switch (step.op) {
     case Op::send:
-      return step.zero_copy ? ring_.send_zero_copy(at, out, token)
-                            : ring_.send(at, out, token, step.detail);
+      return step.zero_copy ? ring_.send_zero_copy(at, bytes_to_send(index, step), token)
+                            : ring_.send(at, bytes_to_send(index, step), token, step.detail);
     case Op::write:
-      return ring_.write(at, out, token);
+      return ring_.write(at, bytes_to_send(index, step), token);
     case Op::fill:
       return ring_.send(at, std::span(out_).first(kBufferBytes), token, MSG_DONTWAIT);
     case Op::read:

@@ -12,9 +12,11 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <utility>
 
 #include "ring/error.h"
 #include "workloads/embedded.h"
+#include "workloads/quoted.h"
 #include "workloads/rehearsal.h"
 #include "workloads/step_parser.h"
 #include "workloads/suggestion.h"
@@ -94,24 +96,39 @@ class Reader {
     refuse(*node, fmt::format("{} must be one of {}", key, wanted));
   }
 
-  /// Puts the parameters' values in the place of "{name}".
-  std::string fill_in(const toml::node& node, std::string text, const Params& params) const {
-    for (std::size_t open; (open = text.find('{')) != std::string::npos;) {
-      const std::size_t shut = text.find('}', open);
-      if (shut == std::string::npos) refuse(node, fmt::format("\"{}\": '{{' without '}}'", text));
-      const std::string name = text.substr(open + 1, shut - open - 1);
-      const auto param = params.find(name);
-      if (param == params.end()) {
-        refuse(node, fmt::format("\"{}\": no parameter '{}' in [params]", text, name));
+  /// Puts the parameters' values in the place of "{name}". Inside quotes a value stands for its
+  /// bytes, whatever they are, and a brace of the text's own is written \{.
+  std::string fill_in(const toml::node& node, const std::string& text, const Params& params) const {
+    std::string filled;
+    bool in_quotes = false;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      if (text[at] == '"') in_quotes = !in_quotes;
+      if (text[at] == '{') {
+        const std::string& value = param_at(node, text, at, in_quotes, params);
+        filled += in_quotes ? escaped(value) : value;
+        continue;
       }
-      text.replace(open, shut - open + 1, param->second.value);
+      filled += text[at];
+      if (in_quotes && text[at] == '\\' && at + 1 < text.size()) filled += text[++at];
     }
-    return text;
+    return filled;
   }
 
   const ScenarioFile& file() const { return file_; }
 
  private:
+  /// The value of the parameter whose "{name}" begins at `at`, which is left at its '}'.
+  const std::string& param_at(const toml::node& node, const std::string& text, std::size_t& at,
+                              bool in_quotes, const Params& params) const {
+    const char* hint = in_quotes ? "; a brace in a text is written \\{" : "";
+    const std::size_t open = std::exchange(at, text.find('}', at));
+    if (at == text.npos) refuse(node, fmt::format("\"{}\": '{{' without '}}'{}", text, hint));
+    const std::string name = text.substr(open + 1, at - open - 1);
+    const auto param = params.find(name);
+    if (param != params.end()) return param->second.value;
+    refuse(node, fmt::format("\"{}\": no parameter '{}' in [params]{}", text, name, hint));
+  }
+
   const ScenarioFile& file_;
 };
 

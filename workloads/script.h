@@ -167,6 +167,7 @@ struct Step {
   unsigned number = 0;      ///< place in the file's list, from 1; 0: put there by the compiler
   std::string text;         ///< as written, parameters filled in, without the expectation
   std::uint32_t bytes = 0;  ///< send, receive; receive_multi: buffers
+  std::string payload;      ///< send: its bytes; empty: any will do
   int detail = 0;           ///< shutdown: SHUT_*; wait, poll: events; send, receive: MSG_*
   bool zero_copy = false;   ///< send: IORING_OP_SEND_ZC
   SocketOption option;

@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "workloads/quoted.h"
 #include "workloads/verbs.h"
 #include "workloads/words.h"
 
@@ -29,6 +30,14 @@ std::string take_name(Words& words) {
   }
   words.erase(words.begin());
   return name;
+}
+
+/// The words as they are shown: a text in quotes in its place.
+std::string shown(const Words& words, const std::string& payload) {
+  std::string text = joined(words, 0);
+  const std::size_t quoted = text.find(kQuoted);
+  return quoted == text.npos ? text
+                             : text.replace(quoted, 1, fmt::format("\"{}\"", escaped(payload)));
 }
 
 Overlap take_overlap(Words& words) {
@@ -82,19 +91,25 @@ void parse_expectation(Step& step, std::string_view text) {
 
 }  // namespace
 
-Step parse_step(std::string_view text, Engine engine, std::vector<std::string>& sockets) {
+Step parse_step(std::string_view written, Engine engine, std::vector<std::string>& sockets) {
   Step step;
+  std::string unquoted(written);
+  step.payload = take_quoted(unquoted);
+  const std::string_view text = unquoted;
   const auto semicolon = text.find(';');
   const std::string_view for_ring = text.substr(0, semicolon);
   const auto arrow = for_ring.find("->");
   Words words = split_words(trim(for_ring.substr(0, arrow)));
-  step.text = joined(words, 0);
+  step.text = shown(words, step.payload);
   take_times(step, words);
   const std::string name = take_name(words);
   step.overlap = take_overlap(words);
   if (words.empty()) refuse_step("a step needs a verb, as in 'send 1024'");
   const Verb& verb = verb_named(words[0]);
   step.op = verb.op;
+  if (!step.payload.empty() && verb.op != Op::send) {
+    refuse_step("only 'send' takes a text in quotes");
+  }
   if (verb.may_be_limited && words.size() > 1 && is_time(words.back())) {
     step.limited = true;
     step.time = parse_time(words.back());

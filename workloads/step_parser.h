@@ -13,6 +13,6 @@ namespace ringchurn {
 /// `sockets` are the names that earlier steps of the script made; the step's own are added. Throws
 /// std::invalid_argument whose text says what is wrong and what would be right; the caller adds
 /// file, line and place.
-Step parse_step(std::string_view text, Engine engine, std::vector<std::string>& sockets);
+Step parse_step(std::string_view written, Engine engine, std::vector<std::string>& sockets);
 
 }  // namespace ringchurn

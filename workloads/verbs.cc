@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "workloads/quoted.h"
 #include "workloads/suggestion.h"
 
 namespace ringchurn {
@@ -85,8 +86,9 @@ Words take_flags(Step& step, Words words) {
 
 void read_send(Step& step, const Words& all, Sockets&) {
   const Words words = take_flags(step, all);
-  want(words, 1, 1, "send BYTES [dontwait|waitall|zc]");
-  step.bytes = parse_number(words[1], "a number of bytes", 1U << 30);
+  want(words, 1, 1, "send BYTES|\"TEXT\" [dontwait|waitall|zc]");
+  step.bytes = words[1] == kQuoted ? static_cast<std::uint32_t>(step.payload.size())
+                                   : parse_number(words[1], "a number of bytes", 1U << 30);
 }
 
 void read_write(Step& step, const Words& words, Sockets&) {

@@ -142,7 +142,8 @@ bool Floor::can_play(const Scenario& scenario) {
            step.op == Op::close;
   };
   const auto alone = [&plain](const Step& step) {
-    return plain(step) && step.socket == 0 && step.overlap == Overlap::none && step.detail == 0;
+    return plain(step) && step.socket == 0 && step.overlap == Overlap::none && step.detail == 0 &&
+           step.payload.empty();
   };
   const auto blocking = [&](const Script& script) {
     return std::all_of(script.steps.begin(), script.steps.end(), [&](const Step& step) {
