@@ -13,7 +13,7 @@
 namespace ringchurn {
 
 std::string StatePairs::look() {
-  const std::vector<TcpSocketState> sockets = tcp_sockets();
+  const auto sockets = tcp_sockets().value_or(std::vector<TcpSocketState>{});
   for (const TcpSocketState& socket : sockets) {
     if (socket.state == TCP_LISTEN) listened_.insert(socket.local_port);
   }
