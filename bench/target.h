@@ -15,11 +15,12 @@ namespace ringchurn {
 /// The server that connections go to. Resolved once; a name that leads elsewhere later is not
 /// followed.
 struct Target {
-  std::string text;             ///< as typed
-  int domain = 0;               ///< AF_INET, AF_INET6 or AF_UNIX
-  sockaddr_storage address{};   ///< never IPv4-mapped: that becomes AF_INET
-  socklen_t length = 0;         ///< of `address`, as connect(2) wants it
-  bool is_local_scope = false;  ///< loopback or AF_UNIX: cannot reach another machine
+  std::string text;            ///< as typed
+  int domain = 0;              ///< AF_INET, AF_INET6 or AF_UNIX
+  sockaddr_storage address{};  ///< never IPv4-mapped: that becomes AF_INET
+  socklen_t length = 0;        ///< of `address`, as connect(2) wants it
+  /// Loopback or AF_UNIX: the connection ends on this machine, whatever a tunnel does behind it.
+  bool is_local_scope = false;
 };
 
 /// The target that `text` names: "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", "localhost:80",
