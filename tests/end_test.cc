@@ -188,6 +188,67 @@ TEST_F(EndTest, BytesBeyondOneBufferArriveWhole) {
             all_finished(20, 20) + "20000000 20000000 6000020 6000020");
 }
 
+/// Plays 200 connections of `scenario` and tells the ledgers, and what the ends received.
+std::string bytes_of_200(const Scenario& scenario) {
+  return in_lab([&scenario](const Lab& lab) {
+    Trial trial(lab, {scenario}, {.concurrency = 16});
+    trial.play(200);
+    const WorkerReport report = trial.worker().report();
+    return trial.ledgers() +
+           fmt::format("{} {}", report.server[0].received_bytes, report.client[0].received_bytes);
+  });
+}
+
+TEST_F(EndTest, ATextIsFoundOverManySends) {
+  // TCP_NODELAY, and pauses in which the server takes what has come: a byte at a time.
+  EXPECT_EQ(
+      bytes_of_200(compile_text(
+          R"('option TCP_NODELAY 1', 'connect', 'send "a\r\n\r"', 'pause 1ms', 'send "\r"',
+                   'pause 1ms', 'send "\n"', 'pause 1ms', 'send "\r"', 'send "\n123"', 'pause 1ms',
+                   'send "45"', 'recv 1', 'close')",
+          R"('accept', 'recv until "\r\n\r\n" plus 4', 'recv 1', 'send 1', 'recv-eof', 'close')")),
+      all_finished(200, 200) + "2600 200");
+}
+
+TEST_F(EndTest, WhatIsBehindALandmarkStaysForTheNextStep) {
+  EXPECT_EQ(
+      bytes_of_200(compile_text(
+          R"('connect', 'send "GET /1\r\n\r\nGET /2\r\n\r\nbody"', 'recv-eof', 'close')",
+          R"('accept', 'recv until "\r\n\r\n"', 'recv until "/2"', 'recv 4', 'recv until "d" plus 1',
+                   'recv dontwait -> EAGAIN', 'close')")),
+      all_finished(200, 200) + "4800 0");
+}
+
+TEST_F(EndTest, ALandmarkMayBeManyBuffersAway) {
+  const std::string last = "'recv until \"last\" plus 300001'";
+  EXPECT_EQ(bytes_of_200(compile_text("'connect', 'send 20000', 'send \"lalast\"', 'send 300001', "
+                                      "'recv-eof', 'close'",
+                                      "'accept', " + last + ", 'close'")),
+            all_finished(200, 200) + "64001400 0");
+}
+
+TEST_F(EndTest, ALongTextIsSentFromWhereTheKernelStopped) {
+  // Each line is another one: an offset that is wrong anywhere shows.
+  std::string text, found;
+  for (int line = 0; text.size() < 65'000; ++line) {
+    text += fmt::format("{}.", line * 7919);
+    if (line % 100 == 99 || text.size() >= 65'000)
+      found += fmt::format("'recv until \".{}.\"', ", line * 7919);
+  }
+  EXPECT_EQ(bytes_of_200(compile_text(
+                "'option SO_SNDBUF 4096', 'connect', 'send \"" + text + "\"', 'recv-eof', 'close'",
+                "'option SO_RCVBUF 4096', 'accept', " + found + "'close'")),
+            all_finished(200, 200) + fmt::format("{} 0", text.size() * 200));
+}
+
+TEST_F(EndTest, AStreamThatEndsOrRestsBeforeALandmarkSaysSo) {
+  EXPECT_EQ(bytes_of_200(compile_text(
+                R"('connect', 'send "\r\n\r"', 'recv until "x" 20ms -> timeout', 'shutdown wr',
+                   'recv until "x" -> ECONNRESET', 'close')",
+                R"('accept', 'recv until "\r\n\r\n" -> EOF', 'linger 0', 'close')")),
+            all_finished(200, 200) + "600 0");
+}
+
 TEST_F(EndTest, AWorkerPlaysOneLoadAfterAnother) {
   EXPECT_EQ(in_lab([](const Lab& lab) {
               Trial trial(lab, {builtin("graceful")}, {.concurrency = 8});

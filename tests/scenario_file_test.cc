@@ -212,7 +212,8 @@ INSTANTIATE_TEST_SUITE_P(
             "my.toml:3: client step 2 \"option TCP_NODELY 1\": unknown socket option 'TCP_NODELY', "
             "did you mean 'TCP_NODELAY'?"},
         Refused{"TextOfAnotherVerb", text_of("'connect', 'write \"x\"', 'close'", kServer),
-                "my.toml:3: client step 2 \"write \"x\"\": only 'send' takes a text in quotes"},
+                "my.toml:3: client step 2 \"write \"x\"\": only 'send' and 'recv until' take a "
+                "text in quotes"},
         Refused{"TextAndBytes", text_of("'connect', 'send \"x\" 5', 'close'", kServer),
                 "my.toml:3: client step 2 \"send \"x\" 5\": write 'send BYTES|\"TEXT\" "
                 "[dontwait|waitall|zc]'"},
@@ -230,6 +231,37 @@ INSTANTIATE_TEST_SUITE_P(
                 "written \\{"},
         Refused{"TextWithAnOpenBrace", text_of("'connect', 'send \"{\"', 'close'", kServer),
                 "my.toml:3: \"send \"{\"\": '{' without '}'; a brace in a text is written \\{"},
+        Refused{"UntilWithoutAText", text_of("'connect', 'recv until x', 'close'", kServer),
+                "my.toml:3: client step 2 \"recv until x\": "
+                "write 'recv until \"TEXT\"' or 'recv until \"TEXT\" plus BYTES'"},
+        Refused{"UntilWithAFlag", text_of("'connect', 'recv until \"x\" peek', 'close'", kServer),
+                "my.toml:3: client step 2 \"recv until \"x\" peek\": "
+                "write 'recv until \"TEXT\"' or 'recv until \"TEXT\" plus BYTES'"},
+        Refused{"UntilPlusNothing", text_of("'connect', 'recv until \"x\" plus', 'close'", kServer),
+                "my.toml:3: client step 2 \"recv until \"x\" plus\": "
+                "write 'recv until \"TEXT\"' or 'recv until \"TEXT\" plus BYTES'"},
+        Refused{"TextWithoutUntil", text_of("'connect', 'recv \"x\"', 'close'", kServer),
+                "my.toml:3: client step 2 \"recv \"x\"\": "
+                "write 'recv until \"TEXT\"' or 'recv until \"TEXT\" plus BYTES'"},
+        Refused{
+            "UntilPlusAWord", text_of("'connect', 'recv until \"x\" plus many', 'close'", kServer),
+            "my.toml:3: client step 2 \"recv until \"x\" plus many\": 'many' is not a number of "
+            "bytes from 0 to 1073741824"},
+        Refused{"UntilStarted", text_of("'connect', 'start recv until \"x\"', 'close'", kServer),
+                "my.toml:3: client step 2 \"start recv until \"x\"\": it takes several operations, "
+                "and only one can be started"},
+        Refused{
+            "UntilOfRecords",
+            text_of("'connect', 'recv until \"x\"', 'close'", "'accept', 'send 1', 'close'",
+                    "socket = 'unix-seqpacket'\n"),
+            "my.toml:4: client step 2 \"recv until \"x\"\": a unix-seqpacket socket has records, "
+            "and no stream: write 'recv'"},
+        Refused{
+            "UntilATextThatNobodySends",
+            text_of("'connect', 'recv until \"ok\\r\\n\"', 'close'",
+                    "'accept', 'send \"ok\"', 'close'"),
+            "my.toml:3: client step 2 \"recv until \"ok\\r\\n\"\": it can never succeed: that text "
+            "does not come from the server by then"},
         Refused{"CounterNegative",
                 text_of("\"connect\", \"close\"", kServer) + "[kernel]\nTW = -1\n",
                 "my.toml:7: counter 'TW' must be a whole number, 0 or more"},

@@ -148,6 +148,28 @@ TEST_F(TwinTest, OneOperationMayBeShort) {
             "server accept ok, send 5 ok, close ok\n");
 }
 
+TEST_F(TwinTest, LooksForATextAndTakesNoByteBehindIt) {
+  EXPECT_EQ(
+      play(compile_text(R"('option TCP_NODELAY 1', 'connect', 'send "a\r\n\r"', 'pause 5ms',
+                                 'send "\r\n\r\n12"', 'pause 5ms', 'send "345"', 'shutdown wr',
+                                 'recv-eof', 'close')",
+                        R"('accept', 'recv until "\r\n\r\n" plus 3', 'recv 1',
+                                 'recv until "6" -> EOF', 'close')")),
+      R"(client socket ok, option TCP_NODELAY 1 ok, connect ok, send "a\r\n\r" ok, pause 5ms ok, )"
+      R"(send "\r\n\r\n12" ok, pause 5ms ok, send "345" ok, shutdown wr ok, recv-eof ok, close ok)"
+      "\n"
+      R"(server accept ok, recv until "\r\n\r\n" plus 3 ok, recv 1 ok, recv until "6" EOF, close ok)"
+      "\n");
+  EXPECT_EQ(play(compile_text(R"('connect', 'recv until "x" 20ms -> timeout after 20ms', 'send 1',
+                                 'recv until "z" plus 20000', 'close')",
+                              "'accept', 'recv 1', 'send 20000', 'send \"xyz\"', 'send 20000', "
+                              "'recv-eof', 'close'")),
+            "client socket ok, connect ok, recv until \"x\" 20ms timeout, send 1 ok, "
+            "recv until \"z\" plus 20000 ok, close ok\n"
+            "server accept ok, recv 1 ok, send 20000 ok, send \"xyz\" ok, send 20000 ok, "
+            "recv-eof ok, close ok\n");
+}
+
 TEST_F(TwinTest, ConnectsToTheScriptsOwnListener) {
   EXPECT_EQ(play(compile_text("'l: listen 4', 's: accept l 5ms -> timeout', 'connect l', "
                               "'s: accept l', 'state -> ESTABLISHED', 's: close', 'l: close', "

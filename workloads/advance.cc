@@ -11,8 +11,8 @@ namespace {
 using Next = Transition::Next;
 
 bool receives(Op op) {
-  return op == Op::receive || op == Op::receive_any || op == Op::receive_multi ||
-         op == Op::recv_eof || op == Op::read;
+  return op == Op::receive || op == Op::receive_until || op == Op::receive_any ||
+         op == Op::receive_multi || op == Op::recv_eof || op == Op::read;
 }
 
 bool moves_bytes(Op op) {

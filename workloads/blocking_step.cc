@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "ring/error.h"
@@ -57,18 +58,18 @@ Ended moved(const Step& step, std::uint32_t total) {
 
 std::vector<std::byte> buffer_for(const Step& step) {
   const std::size_t size = step.is_one_operation() ? step.bytes : std::min(step.bytes, kAtOnce);
-  return std::vector<std::byte>(size, std::byte{'x'});
+  return std::vector<std::byte>(size, kFiller);
 }
 
 Ended play_send(const Step& step, int fd, Attempt& attempt) {
-  const bool any_will_do = step.payload.empty();
-  const std::vector<std::byte> buffer = any_will_do ? buffer_for(step) : std::vector<std::byte>{};
+  const bool fills = step.payload.empty();
+  const std::vector<std::byte> buffer = fills ? buffer_for(step) : std::vector<std::byte>{};
   std::uint32_t total = 0;
   do {
     const std::size_t left = step.bytes - total;
     const void* bytes =
-        any_will_do ? static_cast<const void*>(buffer.data()) : step.payload.data() + total;
-    const std::size_t wanted = any_will_do ? std::min(left, buffer.size()) : left;
+        fills ? static_cast<const void*>(buffer.data()) : step.payload.data() + total;
+    const std::size_t wanted = fills ? std::min(left, buffer.size()) : left;
     const std::int64_t sent =
         attempt.call([&] { return ::send(fd, bytes, wanted, step.detail | MSG_NOSIGNAL); });
     if (sent < 0) return ended(sent);
@@ -78,13 +79,13 @@ Ended play_send(const Step& step, int fd, Attempt& attempt) {
 }
 
 Ended play_write(const Step& step, int fd, Attempt& attempt) {
-  const std::vector<std::byte> buffer(step.bytes, std::byte{'x'});
+  const std::vector<std::byte> buffer(step.bytes, kFiller);
   return ended(attempt.call([&] { return ::write(fd, buffer.data(), buffer.size()); }));
 }
 
 Ended play_fill(int fd, Attempt& attempt) {
   constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
-  const std::vector<std::byte> buffer(64 * 1024, std::byte{'x'});
+  const std::vector<std::byte> buffer(64 * 1024, kFiller);
   for (std::int64_t total = 0;;) {
     const std::int64_t sent =
         attempt.call([&] { return ::send(fd, buffer.data(), buffer.size(), kFlags); });
@@ -106,6 +107,26 @@ Ended play_receive(const Step& step, int fd, Attempt& attempt) {
     if (received == 0) return {static_cast<std::int32_t>(total), Outcome::eof};
   } while (total < step.bytes && !step.is_one_operation());
   return moved(step, total);
+}
+
+/// What comes is looked at first, as long as the text has not come: bytes behind it stay.
+Ended play_receive_until(const Step& step, int fd, Attempt& attempt) {
+  std::array<std::byte, 4096> buffer{};
+  Landmark::Position position;
+  for (std::uint32_t total = 0;;) {
+    const std::uint32_t left = step.until.least_left(position);
+    if (left == 0) return ended(total);
+    const bool looks = !step.until.has_text_before(position);
+    const std::size_t most = looks ? buffer.size() : std::min<std::size_t>(left, buffer.size());
+    const std::int64_t came =
+        attempt.call([&] { return ::recv(fd, buffer.data(), most, looks ? MSG_PEEK : 0); });
+    if (came < 0) return ended(came);
+    if (came == 0) return {static_cast<std::int32_t>(total), Outcome::eof};
+    const auto bytes = std::span(buffer).first(static_cast<std::size_t>(came));
+    const std::size_t wanted = step.until.pass(bytes, position);
+    if (looks) ::recv(fd, buffer.data(), wanted, MSG_WAITALL);  // it is there: no waiting
+    total += static_cast<std::uint32_t>(wanted);
+  }
 }
 
 Ended play_receive_any(const Step& step, int fd, Attempt& attempt) {
@@ -250,6 +271,8 @@ Ended play_on(int fd, const Step& step, Attempt& attempt) {
       return play_fill(fd, attempt);
     case Op::receive:
       return play_receive(step, fd, attempt);
+    case Op::receive_until:
+      return play_receive_until(step, fd, attempt);
     case Op::receive_any:
       return play_receive_any(step, fd, attempt);
     case Op::recv_eof:

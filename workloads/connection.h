@@ -17,7 +17,10 @@ enum class Stage : std::uint8_t {
 struct Connection {
   std::uint32_t generation =
       0;  ///< counts the lives of this slot; a completion of an earlier life is stale
-  std::uint32_t remaining = 0;  ///< bytes that the current step still has to move
+  /// Bytes that the current step still has to move. How many those are of a receive_until is known
+  /// to who sees the bytes: until the text has come, End sets this before each advance() to what
+  /// has come now and the least that is to come behind it.
+  std::uint32_t remaining = 0;
   std::uint32_t moved = 0;      ///< ... and has moved
   std::uint16_t in_flight = 0;  ///< operations that the kernel holds
   std::uint16_t scenario = 0;   ///< index into the run's scenarios

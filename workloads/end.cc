@@ -33,36 +33,31 @@ std::uint32_t index_of(Ring::Token token) { return static_cast<std::uint32_t>(to
 
 /// True for a step that waits for the peer, rather than bringing it something.
 bool takes(Op op) {
-  return op == Op::receive || op == Op::receive_any || op == Op::receive_multi ||
-         op == Op::recv_eof || op == Op::read || op == Op::wait || op == Op::poll ||
-         op == Op::accept_from || op == Op::accept_multi || op == Op::pause;
+  return op == Op::receive || op == Op::receive_until || op == Op::receive_any ||
+         op == Op::receive_multi || op == Op::recv_eof || op == Op::read || op == Op::wait ||
+         op == Op::poll || op == Op::accept_from || op == Op::accept_multi || op == Op::pause;
 }
 
 bool needs_belongings(const Step& step) {
   return step.op == Op::plain || step.op == Op::so_error || step.op == Op::get_option ||
-         step.socket != 0 || step.overlap != Overlap::none;
+         step.op == Op::receive_until || step.socket != 0 || step.overlap != Overlap::none;
 }
 
-bool needs_belongings(std::span<const Scenario> scenarios, Side side) {
-  return std::any_of(scenarios.begin(), scenarios.end(), [side](const Scenario& scenario) {
+/// True if a script of that side has such a step.
+bool any_step(std::span<const Scenario> scenarios, Side side, bool (*is_such)(const Step&)) {
+  return std::any_of(scenarios.begin(), scenarios.end(), [&](const Scenario& scenario) {
     const std::vector<Step>& steps = scenario.script(side).steps;
-    return std::any_of(steps.begin(), steps.end(),
-                       [](const Step& step) { return needs_belongings(step); });
+    return std::any_of(steps.begin(), steps.end(), is_such);
   });
 }
 
 /// Between two looks for a free port. TIME_WAIT gives one back after a second at the earliest.
 constexpr __kernel_timespec kPortPatience{0, 100'000'000};
+bool looks_for_text(const Step& step) { return step.op == Op::receive_until; }
 
 constexpr unsigned kMostBufferGroups = 65536;  // io_uring_sqe::buf_group has 16 bits
 
-bool receives_multishot(std::span<const Scenario> scenarios) {
-  return std::any_of(scenarios.begin(), scenarios.end(), [](const Scenario& scenario) {
-    const std::vector<Step>& steps = scenario.client.steps;
-    return std::any_of(steps.begin(), steps.end(),
-                       [](const Step& step) { return step.op == Op::receive_multi; });
-  });
-}
+bool receives_multishot(const Step& step) { return step.op == Op::receive_multi; }
 
 /// A send that is one operation takes all its bytes from one buffer.
 std::size_t largest_send(std::span<const Scenario> scenarios, Side side) {
@@ -95,10 +90,10 @@ End::End(Ring& ring, const Settings& settings, std::span<const Scenario> scenari
       endpoints_(endpoints),
       observer_(observer),
       slots_(settings.slots),
-      belongings_(needs_belongings(scenarios, settings.side) ? settings.slots : 0),
-      out_(std::max(kBufferBytes, largest_send(scenarios, settings.side)), std::byte{'x'}),
+      belongings_(any_step(scenarios, settings.side, needs_belongings) ? settings.slots : 0),
+      out_(std::max(kBufferBytes, largest_send(scenarios, settings.side)), kFiller),
       in_(kBufferBytes) {
-  if (receives_multishot(scenarios) &&
+  if (any_step(scenarios, Side::client, receives_multishot) &&
       settings.slots * sockets_per_connection(scenarios, settings.side) > kMostBufferGroups) {
     throw Error(kExitUsage, fmt::format("recv-multishot needs a buffer group for each socket, and "
                                         "io_uring has {}: ask for a lower --concurrency",
@@ -112,7 +107,11 @@ End::End(Ring& ring, const Settings& settings, std::span<const Scenario> scenari
   for (const Scenario& scenario : scenarios) {
     longest = std::max(longest, scenario.script(settings.side).steps.size());
   }
-  for (Belongings& own : belongings_) own.issued.resize(longest);
+  const bool looks = any_step(scenarios, settings.side, looks_for_text);
+  for (Belongings& own : belongings_) {
+    own.issued.resize(longest);
+    if (looks) own.window.resize(kWindowBytes);
+  }
   if (settings.side == Side::server) return;  // there the kernel picks the slot
   for (std::uint32_t index = settings.slots; index-- > 0;) free_.push_back(index);
 }
@@ -322,6 +321,7 @@ void End::complete(const Completion& completion, Nanoseconds now) {
   if (step.op == Op::plain && slot.connection.stage == Stage::playing) {
     return installed(index, number, completion.result, now);
   }
+  if (step.op == Op::receive_until && received(index, number, completion.result)) return;
   step_done(index, number, answer(index, step, completion.result), now);
 }
 

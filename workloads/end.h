@@ -159,6 +159,7 @@ class End {
   };
 
   static constexpr std::size_t kBufferBytes = 64 * 1024;
+  static constexpr std::size_t kWindowBytes = 4 * 1024;
 
   /// What the rarer steps need beside the slot; there only if some script has such a step.
   struct Belongings {
@@ -171,6 +172,9 @@ class End {
     std::uint64_t destination = 0;      ///< all sockets of a connection go to the same address
     std::array<std::byte, 64> value{};  ///< of a getsockopt
     int fd = -1, other = -1;            ///< of an act under way
+    std::vector<std::byte> window;      ///< what a receive_until looks at
+    Landmark::Position passed;          ///< ... how far it has come
+    bool looks = false;                 ///< ... and whether it takes nothing yet (MSG_PEEK)
     std::vector<Nanoseconds> issued;    ///< started steps, by index
   };
 
@@ -193,6 +197,8 @@ class End {
   void prepare_connect(std::uint32_t index, const Step& step, Ring::Token token);
   void prepare_accept(std::uint32_t index, const Step& step, Ring::Token token);
   void prepare_transfer(std::uint32_t index, const Step& step, Ring::Token token);
+  void prepare_until(std::uint32_t index, const Step& step, Ring::Token token);
+  bool received(std::uint32_t index, unsigned step, std::int32_t result);
   void prepare_cancel(std::uint32_t index, const Step& step, Ring::Token token);
   void prepare_plain(std::uint32_t index, const Step& step, Ring::Token token);
   Nanoseconds issued(std::uint32_t index, unsigned step) const;

@@ -126,6 +126,8 @@ void End::prepare_transfer(std::uint32_t index, const Step& step, Ring::Token to
       return ring_.read(at, in_, token);
     case Op::receive:
       return ring_.receive(at, std::span(in_).first(wanted), token, step.detail);
+    case Op::receive_until:
+      return prepare_until(index, step, token);
     case Op::receive_multi:
       ring_.provide_buffers(in_, step.bytes, static_cast<std::uint16_t>(at),
                             this->token(kIgnored, 0, 0, index));
@@ -133,6 +135,41 @@ void End::prepare_transfer(std::uint32_t index, const Step& step, Ring::Token to
     default:
       return ring_.receive(at, in_, token, step.detail);
   }
+}
+
+// -- receives that look for a text
+// ----------------------------------------------------------------
+//
+// Bytes behind the landmark stay in the socket's queue: they are the next step's, or are to be
+// unread when the socket is closed. So bytes are looked at before they are taken, as long as the
+// text has not come; what is taken then is there already.
+
+void End::prepare_until(std::uint32_t index, const Step& step, Ring::Token token) {
+  const Connection& connection = slots_[index].connection;
+  Belongings& own = belongings_[index];
+  if (connection.moved == 0) own.passed = {};
+  own.looks = !step.until.has_text_before(own.passed);
+  const auto into =
+      own.looks ? std::span(own.window)
+                : std::span(in_).first(std::min<std::size_t>(connection.remaining, kBufferBytes));
+  ring_.receive(place(index, step.socket), into, token, own.looks ? MSG_PEEK : 0);
+}
+
+/// Takes a receive's bytes to where the landmark is looked for. True if they are only looked at:
+/// the receive that takes them is under way.
+bool End::received(std::uint32_t index, unsigned number, std::int32_t result) {
+  Connection& connection = slots_[index].connection;
+  Belongings& own = belongings_[index];
+  if (result <= 0 || !own.looks || connection.stage != Stage::playing) return false;
+  own.looks = false;
+  const Step& step = script(slots_[index]).steps[number];
+  const auto seen = std::span(own.window).first(static_cast<std::size_t>(result));
+  const std::size_t wanted = step.until.pass(seen, own.passed);
+  connection.remaining = static_cast<std::uint32_t>(wanted) + step.until.least_left(own.passed);
+  ++connection.in_flight;
+  ring_.receive(place(index, step.socket), seen.first(wanted),
+                token(kStep, connection.generation, number, index), MSG_WAITALL);
+  return true;
 }
 
 void End::prepare_cancel(std::uint32_t index, const Step& step, Ring::Token token) {

@@ -9,15 +9,18 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <optional>
+#include <span>
 
 namespace ringchurn {
 namespace {
 
 /// True for steps that make no sense on a socket that never connected, unless an error is wanted.
 bool needs_connection(Op op) {
-  return op == Op::send || op == Op::receive || op == Op::receive_any || op == Op::recv_eof ||
-         op == Op::receive_multi || op == Op::fill || op == Op::write || op == Op::wait ||
-         op == Op::disconnect;
+  return op == Op::send || op == Op::receive || op == Op::receive_until || op == Op::receive_any ||
+         op == Op::recv_eof || op == Op::receive_multi || op == Op::fill || op == Op::write ||
+         op == Op::wait || op == Op::disconnect;
 }
 
 /// True for a step that the model knows nothing about: on another socket, or left in flight.
@@ -48,6 +51,7 @@ struct Player {
   bool gone = false;              ///< closed or disconnected
   bool beyond_the_model = false;  ///< played something that this model does not know
   std::uint64_t sent = 0, received = 0;
+  std::vector<const Step*> sends{};  ///< which made up `sent`
 
   bool done() const { return at == steps.size(); }
   const Step& step() const { return steps[at]; }
@@ -87,7 +91,8 @@ void check_place(const Player& player) {
 
 void check_success(const Player& player) {
   const Step& step = player.step();
-  const bool moves = step.op == Op::send || step.op == Op::receive || step.op == Op::receive_any;
+  const bool moves = step.op == Op::send || step.op == Op::receive ||
+                     step.op == Op::receive_until || step.op == Op::receive_any;
   if (step.expect.allows_error() || !moves || player.beyond_the_model) return;
   if (player.refused) refuse(player, "it can never succeed after a connect that must fail");
   if (step.op == Op::send && player.shut)
@@ -181,6 +186,34 @@ void check_end(const Player& player) {
 // -- the two scripts against each other
 // ---------------------------------------------------------------
 
+/// Where a landmark's text ends in what `sender` has sent, from byte `from` on.
+std::optional<std::uint64_t> end_of_text(const Landmark& until, const Player& sender,
+                                         std::uint64_t from) {
+  Landmark::Position position;
+  std::uint64_t at = 0;
+  for (const Step* send : sender.sends) {
+    const std::uint64_t end = at + send->bytes;
+    const std::uint64_t begin = std::clamp(from, at, end);
+    // As many fillers as the text has bytes match as much of it as any more would.
+    const std::uint64_t fillers = std::min<std::uint64_t>(end - begin, until.text_bytes());
+    const std::vector<std::byte> filled(send->payload.empty() ? fillers : 0, kFiller);
+    const auto payload = std::as_bytes(std::span(send->payload));
+    const std::size_t passed = until.pass_text(
+        payload.empty() ? std::span(filled) : payload.subspan(begin - at), position);
+    if (until.has_text_before(position)) return begin + passed;
+    at = end;
+  }
+  return std::nullopt;
+}
+
+/// Where a receive_until stops, if its peer has sent that much.
+std::optional<std::uint64_t> landmark_of(const Player& player, const Player& peer) {
+  const Landmark& until = player.step().until;
+  const auto text_end = end_of_text(until, peer, player.received);
+  if (!text_end || peer.sent - *text_end < until.bytes_behind()) return std::nullopt;
+  return *text_end + until.bytes_behind();
+}
+
 /// True if the step can end now, given what the peer has done so far; with `time_passes`, also by
 /// its own time limit.
 bool can_end(const Player& player, const Player& peer, bool time_passes) {
@@ -196,6 +229,8 @@ bool can_end(const Player& player, const Player& peer, bool time_passes) {
       return peer.connected;
     case Op::receive:
       return waiting >= step.bytes || ended;
+    case Op::receive_until:
+      return landmark_of(player, peer) || ended;
     case Op::receive_any:
       return waiting > 0 || ended;
     case Op::recv_eof:
@@ -206,6 +241,22 @@ bool can_end(const Player& player, const Player& peer, bool time_passes) {
     default:
       return true;
   }
+}
+
+void receive_until(Player& player, const Player& peer) {
+  const bool must =
+      !player.step().expect.allows_error() && !player.beyond_the_model && !peer.beyond_the_model;
+  const auto landmark = landmark_of(player, peer);
+  if (!landmark && must) {
+    const auto text_end = end_of_text(player.step().until, peer, player.received);
+    refuse(player, text_end ? fmt::format("it can never succeed: only {} bytes come behind that "
+                                          "text from the {} by then",
+                                          peer.sent - *text_end, side_name(peer.side))
+                            : fmt::format("it can never succeed: that text does not come from the "
+                                          "{} by then",
+                                          side_name(peer.side)));
+  }
+  player.received = landmark.value_or(peer.sent);
 }
 
 void play(Player& player, const Player& peer) {
@@ -235,7 +286,9 @@ void play(Player& player, const Player& peer) {
       player.beyond_the_model = true;
       break;
     case Op::send:
-      if (step.expect.allows(Outcome::ok)) player.sent += step.bytes;
+      if (!step.expect.allows(Outcome::ok)) break;
+      player.sent += step.bytes;
+      player.sends.push_back(&step);
       break;
     case Op::receive:
       if (waiting < step.bytes && !step.expect.allows_error() && !player.beyond_the_model &&
@@ -244,6 +297,9 @@ void play(Player& player, const Player& peer) {
                                    waiting, side_name(peer.side)));
       }
       player.received += std::min<std::uint64_t>(waiting, step.bytes);
+      break;
+    case Op::receive_until:
+      receive_until(player, peer);
       break;
     case Op::receive_any:
     case Op::recv_eof:

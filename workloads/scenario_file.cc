@@ -335,6 +335,18 @@ std::vector<Turn> check_scripts(const Reader& reader, const WrittenScript& clien
   }
 }
 
+/// Sockets that keep records have no stream to look for a text in.
+void check_streams(const Reader& reader, Side side, const WrittenScript& script, int type) {
+  for (std::size_t i = 0; i < script.steps.size() && type == SOCK_SEQPACKET; ++i) {
+    const Step& step = script.steps[i];
+    if (step.op != Op::receive_until) continue;
+    reader.refuse(script.lines[i],
+                  fmt::format("{} step {} \"{}\": a unix-seqpacket socket has records, and no "
+                              "stream: write 'recv'",
+                              side_name(side), step.number, step.text));
+  }
+}
+
 CounterRange read_range(const Reader& reader, const std::string& name, const toml::node& node) {
   const std::string what = fmt::format("counter '{}'", name);
   const toml::array* pair = node.as_array();
@@ -497,6 +509,8 @@ Scenario compile(const ScenarioFile& file, const std::map<std::string, std::stri
   scenario.server = compile_script(Side::server, server);
   scenario.about = read_about(reader, root);
   read_sockets(reader, root, scenario);
+  check_streams(reader, Side::client, client, scenario.type);
+  check_streams(reader, Side::server, server, scenario.type);
   read_claims(reader, root, scenario);
   if (const toml::table* kernel = reader.table(root, "kernel")) {
     for (const auto& [key, node] : *kernel) {

@@ -31,6 +31,7 @@ const char* op_name(Op op) {
     case Op::read:
       return "read";
     case Op::receive:
+    case Op::receive_until:
     case Op::receive_any:
     case Op::receive_multi:
     case Op::recv_eof:

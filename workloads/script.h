@@ -6,12 +6,14 @@
 #include <sys/socket.h>
 
 #include <bitset>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "workloads/landmark.h"
 #include "workloads/outcome.h"
 
 namespace ringchurn {
@@ -43,6 +45,7 @@ enum class Op : std::uint8_t {
   read,           ///< one read(2) of whatever is there
   fill,           ///< send(2) without waiting, until EAGAIN
   receive,        ///< recv(2) until `bytes` came
+  receive_until,  ///< recv(2) up to the landmark `until`, and no byte behind it
   receive_any,    ///< one recv(2) of whatever is there
   receive_multi,  ///< a multishot recv(2) into `bytes` buffers, until it ends
   recv_eof,       ///< recv(2), discarding, until the peer's FIN
@@ -157,6 +160,9 @@ struct SocketOption {
   bool bad_pointer = false;  ///< the value's address is not one
 };
 
+/// What a send without a payload sends.
+inline constexpr std::byte kFiller{'x'};
+
 struct Step {
   Op op = Op::close;
   Act act = Act::none;
@@ -166,8 +172,9 @@ struct Step {
   std::uint8_t other = 0;   ///< a second one, where the step has one
   unsigned number = 0;      ///< place in the file's list, from 1; 0: put there by the compiler
   std::string text;         ///< as written, parameters filled in, without the expectation
-  std::uint32_t bytes = 0;  ///< send, receive; receive_multi: buffers
-  std::string payload;      ///< send: its bytes; empty: any will do
+  std::uint32_t bytes = 0;  ///< send, receive; receive_until: at least; receive_multi: buffers
+  std::string payload;      ///< send: its bytes; empty: kFiller
+  Landmark until;           ///< receive_until
   int detail = 0;           ///< shutdown: SHUT_*; wait, poll: events; send, receive: MSG_*
   bool zero_copy = false;   ///< send: IORING_OP_SEND_ZC
   SocketOption option;

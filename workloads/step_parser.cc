@@ -107,8 +107,8 @@ Step parse_step(std::string_view written, Engine engine, std::vector<std::string
   if (words.empty()) refuse_step("a step needs a verb, as in 'send 1024'");
   const Verb& verb = verb_named(words[0]);
   step.op = verb.op;
-  if (!step.payload.empty() && verb.op != Op::send) {
-    refuse_step("only 'send' takes a text in quotes");
+  if (!step.payload.empty() && verb.op != Op::send && verb.op != Op::receive) {
+    refuse_step("only 'send' and 'recv until' take a text in quotes");
   }
   if (verb.may_be_limited && words.size() > 1 && is_time(words.back())) {
     step.limited = true;
@@ -124,6 +124,9 @@ Step parse_step(std::string_view written, Engine engine, std::vector<std::string
   parse_expectation(step, arrow == std::string_view::npos ? "ok" : for_ring.substr(arrow + 2));
   if (step.at_most_ns > 0 && step.at_most_ns < step.at_least_ns) {
     refuse_step("it cannot end after the one time and within the other");
+  }
+  if (step.overlap != Overlap::none && step.op == Op::receive_until) {
+    refuse_step("it takes several operations, and only one can be started");
   }
   if (step.overlap > Overlap::start && step.act != Act::none) {
     refuse_step("only what io_uring does can be linked");

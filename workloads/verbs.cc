@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 #include "workloads/quoted.h"
 #include "workloads/suggestion.h"
@@ -96,9 +97,23 @@ void read_write(Step& step, const Words& words, Sockets&) {
   step.bytes = parse_number(words[1], "a number of bytes", 64U << 10);
 }
 
+void read_receive_until(Step& step, const Words& words) {
+  const bool adds = words.size() == 5 && words[3] == "plus";
+  if (words.size() < 3 || words[2] != kQuoted || (words.size() > 3 && !adds)) {
+    refuse_step("write 'recv until \"TEXT\"' or 'recv until \"TEXT\" plus BYTES'");
+  }
+  step.op = Op::receive_until;
+  const std::uint32_t behind = adds ? parse_number(words[4], "a number of bytes", 1U << 30) : 0;
+  step.until = Landmark(std::exchange(step.payload, ""), behind);
+  step.bytes = step.until.least_left({});
+}
+
 void read_receive(Step& step, const Words& all, Sockets&) {
+  if (all.size() > 1 && (all[1] == "until" || all[1] == kQuoted)) {
+    return read_receive_until(step, all);
+  }
   const Words words = take_flags(step, all);
-  want(words, 0, 1, "recv [BYTES] [dontwait|waitall|peek]");
+  want(words, 0, 1, "recv [BYTES] [dontwait|waitall|peek], or recv until \"TEXT\" [plus BYTES]");
   if (words.size() == 1) {
     step.op = Op::receive_any;
   } else {
