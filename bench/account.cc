@@ -19,10 +19,15 @@ std::vector<ScenarioRecord> add_up(const Plan& plan, const std::vector<WorkerRep
   return total;
 }
 
-Bytes bytes_between(const ScenarioRecord& from, const ScenarioRecord& to, std::uint64_t declared) {
-  return {from.sent_bytes, to.received_bytes,
-          static_cast<std::int64_t>(from.sent_bytes) - static_cast<std::int64_t>(to.received_bytes),
-          declared * to.ledger.finished};
+/// Of one side, what the other end did is not known: neither what was lost, nor, for what was sent,
+/// how much was to be received.
+Bytes bytes_between(const ScenarioRecord& from, const ScenarioRecord& to, std::uint64_t declared,
+                    bool is_sender_alone, bool is_receiver_alone) {
+  Bytes bytes{from.sent_bytes, to.received_bytes, 0, {}};
+  if (!is_sender_alone) bytes.declared = declared * to.ledger.finished;
+  if (is_sender_alone || is_receiver_alone) return bytes;
+  bytes.lost = static_cast<std::int64_t>(bytes.sent) - static_cast<std::int64_t>(bytes.received);
+  return bytes;
 }
 
 std::string first_sentence(const std::string& text) {
@@ -41,62 +46,66 @@ void add_error_rows(const Scenario& scenario, Side side, const ScenarioRecord& r
   }
 }
 
-/// What one connection of `scenario` does to a counter, if it says so. What has no TCP socket moves
-/// no counter of TCP.
-std::optional<CounterRange> declared(const Scenario& scenario, const std::string& counter) {
-  const auto range = scenario.kernel.find(counter);
-  if (range != scenario.kernel.end()) return range->second;
-  if (scenario.domain == AF_UNIX) return CounterRange{};
-  return std::nullopt;
+/// What one connection of `scenario` does to each counter that the plan names, where it says so.
+/// What has no TCP socket moves no counter of TCP.
+Declared declared_by(const Scenario& scenario, const Plan& plan) {
+  Declared declared{scenario.kernel, scenario.delivered_to_server, scenario.delivered_to_client};
+  if (scenario.domain != AF_UNIX) return declared;
+  for (const Scenario& other : plan.scenarios) {
+    for (const auto& [name, unused] : other.kernel) declared.kernel.emplace(name, CounterRange{});
+  }
+  return declared;
 }
 
-std::set<std::string> declared_counters(const Plan& plan) {
+std::set<std::string> declared_counters(const RunResult& result) {
   std::set<std::string> names;
-  for (const Scenario& scenario : plan.scenarios) {
-    for (const auto& [name, unused] : scenario.kernel) names.insert(name);
+  for (const ScenarioResult& scenario : result.scenarios) {
+    for (const auto& [name, unused] : scenario.declared.kernel) names.insert(name);
   }
   return names;
 }
 
+std::uint64_t finished(const ScenarioResult& scenario, PlayedSide side) {
+  return side == PlayedSide::server ? scenario.server.finished : scenario.client.finished;
+}
+
 /// A counter can be checked if every scenario that was played says what it does to it.
-std::vector<CounterRow> counter_rows(const Plan& plan, const std::vector<ScenarioResult>& results,
-                                     const KernelCounters& measured) {
+std::vector<CounterRow> declared_rows(const RunResult& result, const KernelCounters& counted) {
   std::vector<CounterRow> rows;
-  for (const std::string& name : declared_counters(plan)) {
-    CounterRow row{name, measured[name], 0, 0};
+  for (const std::string& name : declared_counters(result)) {
+    CounterRow row{name, counted[name], 0, 0};
     bool declared_by_all = true;
-    for (std::size_t i = 0; i < plan.scenarios.size() && declared_by_all; ++i) {
-      const std::optional<CounterRange> range = declared(plan.scenarios[i], name);
-      declared_by_all = range.has_value();
-      if (!range) break;
-      row.declared_min += range->min * results[i].client.finished;
-      row.declared_max += range->max * results[i].client.finished;
+    for (const ScenarioResult& scenario : result.scenarios) {
+      const auto range = scenario.declared.kernel.find(name);
+      declared_by_all = range != scenario.declared.kernel.end();
+      if (!declared_by_all) break;
+      row.declared_min += range->second.min * finished(scenario, result.context.side);
+      row.declared_max += range->second.max * finished(scenario, result.context.side);
     }
     if (declared_by_all) rows.push_back(row);
   }
   return rows;
 }
 
-/// What those scenarios that name a counter may move it by, though others do not name it.
-std::map<std::string, std::uint64_t> asked_for(const Plan& plan,
-                                               const std::vector<ScenarioResult>& results) {
-  std::map<std::string, std::uint64_t> asked;
-  for (std::size_t i = 0; i < plan.scenarios.size(); ++i) {
-    for (const auto& [name, range] : plan.scenarios[i].kernel) {
-      asked[name] += range.max * results[i].client.finished;
-    }
+/// What one side counted: every counter that is declared, and those that cost and verdicts need.
+std::vector<CounterRow> undeclared_rows(const RunResult& result, const KernelCounters& counted) {
+  std::set<std::string> names = declared_counters(result);
+  names.insert({"OutSegs", "TW", "DelayedACKs", "RetransSegs", "TCPTimeWaitOverflow",
+                "ListenOverflows", "ListenDrops"});
+  std::vector<CounterRow> rows;
+  for (const std::string& name : names) {
+    rows.push_back({.name = name, .measured = counted[name], .is_declared = false});
   }
-  return asked;
+  return rows;
 }
 
 /// With both ends on CPUs of their own, a close can overtake a delayed ACK of its own end, and the
 /// late ACK, arriving where the connection is over, draws an RST (bench/README.md). DelayedACKs
 /// counts every ACK that a timer sent, so it bounds how often that can have happened; without any,
 /// nothing is allowed.
-void allow_overtaken_acks(const LoadFacts& facts, std::vector<CounterRow>& rows) {
-  if (!facts.client_cpu_ns) return;
+void allow_overtaken_acks(const KernelCounters& counted, std::vector<CounterRow>& rows) {
   for (CounterRow& row : rows) {
-    if (row.name == "OutRsts") row.allowed_extra = facts.kernel["DelayedACKs"].value_or(0);
+    if (row.name == "OutRsts") row.allowed_extra = counted["DelayedACKs"].value_or(0);
   }
 }
 
@@ -128,10 +137,10 @@ Cost cost_of(const MeasuredPart& facts) {
   cost.connections_per_second = connections / facts.elapsed_s;
   cost.cpu_us_per_connection = each_us(facts.process_cpu_ns);
   cost.user_share = facts.user_share;
-  if (facts.client_cpu_ns && facts.server_cpu_ns) {
-    const std::uint64_t ends = *facts.client_cpu_ns + *facts.server_cpu_ns;
-    cost.client_us = each_us(*facts.client_cpu_ns);
-    cost.server_us = each_us(*facts.server_cpu_ns);
+  if (facts.client_cpu_ns) cost.client_us = each_us(*facts.client_cpu_ns);
+  if (facts.server_cpu_ns) cost.server_us = each_us(*facts.server_cpu_ns);
+  if (facts.client_cpu_ns || facts.server_cpu_ns) {
+    const std::uint64_t ends = facts.client_cpu_ns.value_or(0) + facts.server_cpu_ns.value_or(0);
     cost.worker_us = each_us(facts.process_cpu_ns - std::min(ends, facts.process_cpu_ns));
   }
   if (facts.ksoftirqd_ns) cost.ksoftirqd_us = each_us(*facts.ksoftirqd_ns);
@@ -143,23 +152,43 @@ Cost cost_of(const MeasuredPart& facts) {
 
 }  // namespace
 
+std::map<std::string, std::uint64_t> asked_for(const RunResult& result) {
+  std::map<std::string, std::uint64_t> asked;
+  for (const ScenarioResult& scenario : result.scenarios) {
+    for (const auto& [name, range] : scenario.declared.kernel) {
+      asked[name] += range.max * finished(scenario, result.context.side);
+    }
+  }
+  return asked;
+}
+
+void account_kernel(const KernelCounters& counted, bool ends_apart, RunResult& result) {
+  const bool both = result.context.side == PlayedSide::both;
+  result.kernel = both ? declared_rows(result, counted) : undeclared_rows(result, counted);
+  result.asked_for = asked_for(result);
+  if (both && ends_apart) allow_overtaken_acks(counted, result.kernel);
+}
+
 void account(const Plan& plan, const std::vector<double>& weights, const LoadFacts& facts,
              RunResult& result) {
   const std::vector<ScenarioRecord> client = add_up(plan, facts.workers, Side::client);
   const std::vector<ScenarioRecord> server = add_up(plan, facts.workers, Side::server);
+  const bool client_alone = result.context.side == PlayedSide::client;
+  const bool server_alone = result.context.side == PlayedSide::server;
   for (std::size_t i = 0; i < plan.scenarios.size(); ++i) {
     const Scenario& scenario = plan.scenarios[i];
-    result.scenarios.push_back(
-        {scenario.name, first_sentence(scenario.about), weights[i], scenario.has_server(),
-         client[i].established, client[i].ledger, server[i].ledger,
-         bytes_between(client[i], server[i], scenario.delivered_to_server),
-         bytes_between(server[i], client[i], scenario.delivered_to_client), client[i].latency});
+    result.scenarios.push_back({scenario.name, first_sentence(scenario.about), weights[i],
+                                scenario.has_server(), client[i].established, client[i].ledger,
+                                server[i].ledger,
+                                bytes_between(client[i], server[i], scenario.delivered_to_server,
+                                              client_alone, server_alone),
+                                bytes_between(server[i], client[i], scenario.delivered_to_client,
+                                              server_alone, client_alone),
+                                client[i].latency, declared_by(scenario, plan)});
     add_error_rows(scenario, Side::client, client[i], result.errors);
     if (scenario.has_server()) add_error_rows(scenario, Side::server, server[i], result.errors);
   }
-  result.kernel = counter_rows(plan, result.scenarios, facts.kernel);
-  result.asked_for = asked_for(plan, result.scenarios);
-  allow_overtaken_acks(facts, result.kernel);
+  account_kernel(facts.kernel, facts.client_cpu_ns.has_value(), result);
   result.cost = cost_of(facts.measured ? *facts.measured : whole(facts));
 }
 

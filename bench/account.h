@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "bench/kernel_counters.h"
@@ -36,8 +38,18 @@ struct LoadFacts : Metered {
   std::optional<MeasuredPart> measured;  ///< empty: all of it
 };
 
-/// Fills in scenarios, errors, kernel and cost of `result`. `weights` go by Plan::scenarios.
+/// Fills in scenarios, errors, kernel and cost of `result`. `weights` go by Plan::scenarios. Where
+/// result.context.side is one end, `facts` are that end's, and connections are those that ended
+/// there.
 void account(const Plan& plan, const std::vector<double>& weights, const LoadFacts& facts,
              RunResult& result);
+
+/// Fills in `kernel` and `asked_for` of a result whose scenarios are there: what `counted` moved
+/// by, against what they declare. Of one side, nothing is declared, and what a merged result needs
+/// is there besides. `ends_apart`: each end had a CPU of its own (CounterRow::allowed_extra).
+void account_kernel(const KernelCounters& counted, bool ends_apart, RunResult& result);
+
+/// RunResult::asked_for, from what the result's scenarios declare.
+std::map<std::string, std::uint64_t> asked_for(const RunResult& result);
 
 }  // namespace ringchurn

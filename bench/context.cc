@@ -4,6 +4,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include <fstream>
@@ -29,9 +30,14 @@ std::string congestion_control() {
   return file >> name ? name : "unknown";
 }
 
-std::string kernel() {
+utsname system_name() {
   utsname name{};
   uname(&name);
+  return name;
+}
+
+std::string kernel() {
+  const utsname name = system_name();
   return fmt::format("{} {} {}", name.sysname, name.release, name.machine);
 }
 
@@ -52,6 +58,21 @@ void pin_to(int cpu) {
   CPU_ZERO(&set);
   CPU_SET(static_cast<std::size_t>(cpu), &set);
   sched_setaffinity(0, sizeof set, &set);
+}
+
+std::string network_identity() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string boot_id;
+  struct stat network {};
+  if (!(file >> boot_id) || ::stat("/proc/thread-self/ns/net", &network) != 0) return {};
+  return fmt::format("{}:{}", boot_id, network.st_ino);
+}
+
+void describe_side(PlayedSide side, const std::string& run_id, Context& context) {
+  context.side = side;
+  context.run_id = run_id;
+  context.host = system_name().nodename;
+  context.network = network_identity();
 }
 
 Context describe(const Options& options, const Lab& lab) {

@@ -10,6 +10,14 @@ namespace ringchurn {
 /// Everything but `elapsed_s`, which the load knows when it is over.
 Context describe(const Options& options, const Lab& lab);
 
+/// Says whose side `context` is, in the run `run_id`, and what tells its network from another.
+void describe_side(PlayedSide side, const std::string& run_id, Context& context);
+
+/// Names the calling thread's network namespace, among all machines: "BOOT_ID:INODE". The inode
+/// alone would not do: that of the first namespace is the same on every machine. Empty if /proc
+/// does not tell.
+std::string network_identity();
+
 /// The CPUs that this process may run on, in order.
 std::vector<int> usable_cpus();
 

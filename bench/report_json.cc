@@ -31,6 +31,9 @@ namespace fs = std::filesystem;
 
 constexpr int kSchemaVersion = 1;
 
+
+Json or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
 Json context_json(const Context& context) {
   Json sysctls = Json::object();
   for (const auto& [name, value] : context.sysctls) sysctls[name] = value;
@@ -50,6 +53,10 @@ Json context_json(const Context& context) {
           {"seed", context.seed},
           {"started_at", context.started_at},
           {"elapsed_s", context.elapsed_s},
+          {"side", side_name(context.side)},
+          {"run_id", or_null(context.run_id)},
+          {"host", or_null(context.host)},
+          {"network", or_null(context.network)},
           {"sysctls", sysctls}};
 }
 
@@ -60,32 +67,63 @@ Json ledger_json(const Ledger& ledger) {
           {"open_at_deadline", ledger.open_at_deadline}};
 }
 
-Json bytes_json(const Bytes& bytes) {
-  return {{"sent", bytes.sent},
-          {"received", bytes.received},
-          {"lost", bytes.lost},
+Json ledger_or_null(bool is_known, const Ledger& ledger) {
+  return is_known ? ledger_json(ledger) : Json(nullptr);
+}
+
+Json count_or_null(bool is_known, std::int64_t count) {
+  return is_known ? Json(count) : Json(nullptr);
+}
+
+Json count_or_null(bool is_known, std::uint64_t count) {
+  return is_known ? Json(count) : Json(nullptr);
+}
+
+/// What `from` sent to `to`, as far as the ends that were `side` know.
+Json bytes_json(const Bytes& bytes, PlayedSide from, PlayedSide to, PlayedSide side) {
+  return {{"sent", count_or_null(side != to, bytes.sent)},
+          {"received", count_or_null(side != from, bytes.received)},
+          {"lost", count_or_null(side == PlayedSide::both, bytes.lost)},
           {"declared", or_null(bytes.declared)}};
 }
 
-Json histogram_json(const Histogram& histogram) {
-  return {{"p50", or_null(histogram.quantile(0.5))},  {"p90", or_null(histogram.quantile(0.9))},
-          {"p99", or_null(histogram.quantile(0.99))}, {"p999", or_null(histogram.quantile(0.999))},
-          {"max", or_null(histogram.max())},          {"count", histogram.count()}};
+Json range_json(std::uint64_t least, std::uint64_t most) {
+  return least == most ? Json(least) : Json::array({least, most});
 }
 
-Json scenario_json(const ScenarioResult& scenario) {
-  const Latency& latency = scenario.latency;
+Json declared_json(const Declared& declared) {
+  Json kernel = Json::object();
+  for (const auto& [name, range] : declared.kernel) kernel[name] = range_json(range.min, range.max);
+  return {{"kernel", kernel},
+          {"bytes",
+           {{"client_to_server", declared.client_to_server},
+            {"server_to_client", declared.server_to_client}}}};
+}
+
+Json percentiles_json(const Percentiles& time) {
+  return {{"p50", or_null(time.p50)},   {"p90", or_null(time.p90)}, {"p99", or_null(time.p99)},
+          {"p999", or_null(time.p999)}, {"max", or_null(time.max)}, {"count", time.count}};
+}
+
+Json scenario_json(const ScenarioResult& scenario, PlayedSide side) {
+  const auto [client, server] = std::pair(PlayedSide::client, PlayedSide::server);
+  const LatencySummary& latency = scenario.latency;
   Json json = {{"name", scenario.name}, {"about", scenario.about}, {"weight", scenario.weight}};
-  json.update(ledger_json(scenario.client));
-  json["established"] = scenario.established;
-  json["client"] = ledger_json(scenario.client);
-  json["server"] = scenario.has_server ? ledger_json(scenario.server) : Json(nullptr);
-  json["bytes"] = {{"client_to_server", bytes_json(scenario.client_to_server)},
-                   {"server_to_client", bytes_json(scenario.server_to_client)}};
-  json["latency_ns"] = {{"connect", histogram_json(latency.connect)},
-                        {"first_byte", histogram_json(latency.first_byte)},
-                        {"teardown", histogram_json(latency.teardown)},
-                        {"lifetime", histogram_json(latency.lifetime)}};
+  const Json ledger = ledger_json(scenario.client);
+  for (const auto& [name, number] : ledger.items()) {
+    json[name] = side == server ? Json(nullptr) : number;
+  }
+  json["established"] = count_or_null(side != server, scenario.established);
+  json["client"] = ledger_or_null(side != server, scenario.client);
+  json["server"] = ledger_or_null(side != client && scenario.has_server, scenario.server);
+  json["bytes"] = {
+      {"client_to_server", bytes_json(scenario.client_to_server, client, server, side)},
+      {"server_to_client", bytes_json(scenario.server_to_client, server, client, side)}};
+  json["latency_ns"] = {{"connect", percentiles_json(latency.connect)},
+                        {"first_byte", percentiles_json(latency.first_byte)},
+                        {"teardown", percentiles_json(latency.teardown)},
+                        {"lifetime", percentiles_json(latency.lifetime)}};
+  json["declared"] = declared_json(scenario.declared);
   return json;
 }
 
@@ -96,12 +134,11 @@ Json error_json(const ErrorRow& row) {
 }
 
 Json counter_json(const CounterRow& row) {
-  const bool is_exact = row.declared_min == row.declared_max;
   return {{"measured", or_null(row.measured)},
           {"declared",
-           is_exact ? Json(row.declared_min) : Json::array({row.declared_min, row.declared_max})},
+           row.is_declared ? range_json(row.declared_min, row.declared_max) : Json(nullptr)},
           {"allowed_extra", row.allowed_extra},
-          {"agrees", row.agrees()}};
+          {"agrees", row.is_declared ? Json(row.agrees()) : Json(nullptr)}};
 }
 
 Json cost_json(const Cost& cost) {
@@ -193,17 +230,31 @@ Json rows_json(const std::vector<Row>& rows, Json (*convert)(const Row&)) {
   return json;
 }
 
+Json merged_json(const Merged& merged) {
+  const auto part_json = [](const Merged::Part& part) {
+    return Json{{"file", part.file}, {"context", context_json(part.context)}};
+  };
+  return {{"client", part_json(merged.client)},
+          {"server", part_json(merged.server)},
+          {"same_network", merged.same_network}};
+}
+
 Json result_json(const RunResult& result, Json comparison) {
+  Json scenarios = Json::array();
+  for (const ScenarioResult& scenario : result.scenarios) {
+    scenarios.push_back(scenario_json(scenario, result.context.side));
+  }
   Json kernel = Json::object();
   for (const CounterRow& row : result.kernel) kernel[row.name] = counter_json(row);
   Json json = {{"schema_version", kSchemaVersion},
                {"context", context_json(result.context)},
-               {"scenarios", rows_json(result.scenarios, scenario_json)},
+               {"scenarios", scenarios},
                {"errors", rows_json(result.errors, error_json)},
                {"kernel", kernel},
                {"pace", pace_json(result)},
                {"cost", cost_json(result.cost)}};
   if (!comparison.is_null()) json["comparison"] = std::move(comparison);
+  if (result.merged) json["merged"] = merged_json(*result.merged);
   json["verdicts"] = rows_json(result.verdicts, verdict_json);
   json["interrupted"] = result.interrupted;
   return json;

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <iterator>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,7 @@ std::string section(std::string_view title, const Table& table, const TextStyle&
   return section(title, table.empty() ? "  none\n" : table.text(style), style);
 }
 
+/// The first lines: of what, in what setting, on what machine.
 std::string header(std::string_view title, const Context& context, const TextStyle& style) {
   const std::string what = fmt::format(
       "{} lab, {}, {}, layout {}, threads {}, concurrency {}, seed {}, started {}", context.lab,
@@ -48,20 +50,42 @@ std::string header(std::string_view title, const Context& context, const TextSty
   return text;
 }
 
+/// The first lines of a merged result: which files, and where each was written.
+std::string header(std::string_view title, const std::string& command, const Merged& merged,
+                   const TextStyle& style) {
+  std::string text = tinted(title, Tint::bold, style) + '\n';
+  text += wrap(printable(command), style.width, 2);
+  for (const Merged::Part* part : {&merged.client, &merged.server}) {
+    const Context& context = part->context;
+    text += wrap(printable(fmt::format(
+                     "{}: {}, {}, {} lab, {}, {}, threads {}, started {}, ringchurn {}, {}, {} "
+                     "CPUs: {}",
+                     side_name(context.side), part->file, context.host, context.lab, context.family,
+                     context.congestion_control, context.threads, context.started_at,
+                     context.version, context.kernel, context.cpus, context.cpu_model)),
+                 style.width, 2);
+  }
+  if (!merged.same_network) return text;
+  return text + wrap(
+                    "Both sides were in one network namespace: what its kernel counted stands here "
+                    "once, as the server's side has it.",
+                    style.width, 2);
+}
+
 Cell count(std::uint64_t number, Tint if_not_zero = Tint::none) {
   return {grouped(number), number == 0 ? Tint::none : if_not_zero};
 }
 
-void add_ledger(Table& table, const ScenarioResult& scenario, std::string_view side,
+void add_ledger(Table& table, const ScenarioResult& scenario, PlayedSide side, bool is_first,
                 const Ledger& ledger) {
-  const bool is_client = side == "client";
-  table.add({is_client ? scenario.name : "",
-             is_client ? grouped(100 * scenario.weight, 1) + "%" : "", std::string(side),
-             count(ledger.opened), count(ledger.finished), count(ledger.unexpected, Tint::bad),
-             count(ledger.open_at_deadline)});
+  table.add({is_first ? scenario.name : "", is_first ? grouped(100 * scenario.weight, 1) + "%" : "",
+             side_name(side), count(ledger.opened), count(ledger.finished),
+             count(ledger.unexpected, Tint::bad), count(ledger.open_at_deadline)});
 }
 
-std::string ledgers(const std::vector<ScenarioResult>& scenarios, const TextStyle& style) {
+std::string ledgers(const RunResult& result, const TextStyle& style) {
+  const auto [client, server] = std::pair(PlayedSide::client, PlayedSide::server);
+  const PlayedSide side = result.context.side;
   Table table({{"scenario", false, true},
                {"share", true},
                {"side"},
@@ -69,28 +93,34 @@ std::string ledgers(const std::vector<ScenarioResult>& scenarios, const TextStyl
                {"finished", true},
                {"unexpected", true},
                {"open", true}});
-  for (const ScenarioResult& scenario : scenarios) {
-    add_ledger(table, scenario, "client", scenario.client);
-    if (scenario.has_server) add_ledger(table, scenario, "server", scenario.server);
-    if (!scenario.has_server) table.add({"", "", "server", "-", "-", "-", "-"});
+  for (const ScenarioResult& scenario : result.scenarios) {
+    if (side != server) add_ledger(table, scenario, client, true, scenario.client);
+    if (side == client) continue;
+    if (scenario.has_server) add_ledger(table, scenario, server, side == server, scenario.server);
+    if (!scenario.has_server) {
+      table.add({side == server ? scenario.name : "", "", "server", "-", "-", "-", "-"});
+    }
   }
   return section("CONNECTIONS: opened = finished + unexpected + open", table, style);
 }
 
-std::string bytes(const std::vector<ScenarioResult>& scenarios, const TextStyle& style) {
+std::string bytes(const RunResult& result, const TextStyle& style) {
+  const auto [client, server] = std::pair(PlayedSide::client, PlayedSide::server);
+  const PlayedSide side = result.context.side;
   Table table({{"scenario", false, true},
                {"direction"},
                {"sent", true},
                {"received", true},
                {"lost", true}});
-  for (const ScenarioResult& scenario : scenarios) {
+  for (const ScenarioResult& scenario : result.scenarios) {
     bool is_first = true;
-    for (const auto& [direction, moved] :
-         {std::pair{"client to server", &scenario.client_to_server},
-          std::pair{"server to client", &scenario.server_to_client}}) {
+    for (const auto& [from, to, moved] : {std::tuple{client, server, &scenario.client_to_server},
+                                          std::tuple{server, client, &scenario.server_to_client}}) {
       if (moved->sent == 0 && moved->received == 0) continue;
-      table.add({is_first ? scenario.name : "", direction, count(moved->sent),
-                 count(moved->received), grouped(static_cast<double>(moved->lost), 0)});
+      table.add({is_first ? scenario.name : "",
+                 fmt::format("{} to {}", side_name(from), side_name(to)),
+                 side == to ? "-" : count(moved->sent), side == from ? "-" : count(moved->received),
+                 side == PlayedSide::both ? grouped(static_cast<double>(moved->lost), 0) : "-"});
       is_first = false;
     }
   }
@@ -138,16 +168,15 @@ std::string latencies(const std::vector<ScenarioResult>& scenarios, const TextSt
                {"samples", true}});
   for (const ScenarioResult& scenario : scenarios) {
     bool is_first = true;
-    for (const auto& [phase, histogram] : {std::pair{"connect", &scenario.latency.connect},
-                                           std::pair{"first byte", &scenario.latency.first_byte},
-                                           std::pair{"teardown", &scenario.latency.teardown},
-                                           std::pair{"lifetime", &scenario.latency.lifetime}}) {
+    for (const auto& [phase, time] : {std::pair{"connect", &scenario.latency.connect},
+                                      std::pair{"first byte", &scenario.latency.first_byte},
+                                      std::pair{"teardown", &scenario.latency.teardown},
+                                      std::pair{"lifetime", &scenario.latency.lifetime}}) {
       std::vector<Cell> row = {is_first ? scenario.name : "", phase};
-      for (const double q : {0.5, 0.9, 0.99, 0.999}) {
-        row.emplace_back(microseconds(histogram->quantile(q)));
+      for (const auto& ns : {time->p50, time->p90, time->p99, time->p999, time->max}) {
+        row.emplace_back(microseconds(ns));
       }
-      row.emplace_back(microseconds(histogram->max()));
-      row.push_back(count(histogram->count()));
+      row.push_back(count(time->count));
       table.add(std::move(row));
       is_first = false;
     }
@@ -165,6 +194,10 @@ std::string counters(const std::vector<CounterRow>& rows, const TextStyle& style
   for (const CounterRow& row : rows) {
     const std::string least = grouped(row.declared_min);
     const std::string most = grouped(row.declared_max);
+    if (!row.is_declared) {
+      table.add({row.name, row.measured ? grouped(*row.measured) : "-", "-", "-"});
+      continue;
+    }
     Cell agrees = row.agrees() ? Cell("yes", Tint::good) : Cell("NO", Tint::bad);
     if (row.used_extra()) agrees = Cell("WARN", Tint::bad);
     if (!row.measured) agrees = Cell("unknown: this kernel has none", Tint::bad);
@@ -174,12 +207,20 @@ std::string counters(const std::vector<CounterRow>& rows, const TextStyle& style
   return section("KERNEL COUNTERS, over the whole run", table, style);
 }
 
-std::string cost(const Cost& cost, const TextStyle& style) {
+std::string cost(const RunResult& result, const TextStyle& style) {
+  const Cost& cost = result.cost;
+  const PlayedSide side = result.context.side;
+  const bool both = side == PlayedSide::both;
   Table table({{""}, {"", true}, {""}});
-  table.add({"CPU", grouped(cost.cpu_us_per_connection, 2) + " us", "both ends"});
-  if (cost.client_us && cost.server_us) {
+  table.add({"CPU", grouped(cost.cpu_us_per_connection, 2) + " us",
+             both ? "both ends" : fmt::format("the {}'s end", side_name(side))});
+  if (cost.client_us) {
     table.add({"  client", grouped(*cost.client_us, 2) + " us", "the clients' threads"});
+  }
+  if (cost.server_us) {
     table.add({"  server", grouped(*cost.server_us, 2) + " us", "the servers' threads"});
+  }
+  if (cost.client_us || cost.server_us) {
     table.add({"  other", grouped(cost.worker_us, 2) + " us", "io-wq workers, the main thread"});
   }
   table.add({"in user mode", grouped(100 * cost.user_share, 1) + " % ", ""});
@@ -187,10 +228,12 @@ std::string cost(const Cost& cost, const TextStyle& style) {
     table.add({"ksoftirqd", grouped(*cost.ksoftirqd_us, 2) + " us",
                "of the whole machine, not in the CPU above"});
   }
-  table.add({"segments", grouped(cost.segments_per_connection, 2) + "   ", "sent by both ends"});
+  table.add({"segments", grouped(cost.segments_per_connection, 2) + "   ",
+             both ? "sent by both ends" : "sent from this network"});
   table.add({"TIME_WAIT", grouped(cost.time_wait_per_connection, 2) + "   ", "sockets made"});
   table.add({"io_uring_enter", grouped(cost.syscalls_per_connection, 2) + "   ", "system calls"});
-  return section("COST OF A CONNECTION, CPU of the whole process", table, style);
+  const std::string whose = result.merged ? "both processes" : "the whole process";
+  return section("COST OF A CONNECTION, CPU of " + whose, table, style);
 }
 
 /// Without the warm-up.
@@ -243,9 +286,10 @@ std::string conclusion(const RunResult& result, const TextStyle& style) {
 }
 
 std::string account(const RunResult& result, const TextStyle& style) {
-  return ledgers(result.scenarios, style) + bytes(result.scenarios, style) +
-         errors(result.errors, false, style) + errors(result.errors, true, style) +
-         latencies(result.scenarios, style) + counters(result.kernel, style);
+  const bool has_client = result.context.side != PlayedSide::server;
+  return ledgers(result, style) + bytes(result, style) + errors(result.errors, false, style) +
+         errors(result.errors, true, style) +
+         (has_client ? latencies(result.scenarios, style) : "") + counters(result.kernel, style);
 }
 
 std::string interval(const std::optional<Estimate>& estimate, int decimals) {
@@ -315,8 +359,10 @@ std::string run_report(const RunResult& result, const TextStyle& style) {
       grouped(measured_s(result.context), 2), grouped(result.cost.connections_per_second, 0));
   const std::string loop =
       result.open_loop ? pace(*result.open_loop, measured_s(result.context), style) : "";
-  return header(title, result.context, style) + account(result, style) + loop +
-         cost(result.cost, style) + verdicts(result.verdicts, style) + '\n' +
+  return (result.merged ? header(title, result.context.command, *result.merged, style)
+                        : header(title, result.context, style)) +
+         account(result, style) + loop + cost(result, style) + verdicts(result.verdicts, style) +
+         '\n' +
          conclusion(result, style);
 }
 

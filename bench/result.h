@@ -10,8 +10,17 @@
 #include <vector>
 
 #include "bench/histogram.h"
+#include "workloads/script.h"
 
 namespace ringchurn {
+
+/// Whose figures a result has. `both`: of a run in one process, or merged from two. Of `client` or
+/// `server`: what the other end counted stays zero in the structs, and is null in JSON and a dash
+/// in text; what the kernel counted is that of this end's network.
+enum class PlayedSide : std::uint8_t { both, client, server };
+inline const char* side_name(PlayedSide side) {
+  return side == PlayedSide::both ? "both" : side == PlayedSide::client ? "client" : "server";
+}
 
 /// What the numbers are about. Everything that somebody needs to repeat the run.
 struct Context {
@@ -32,6 +41,12 @@ struct Context {
   double warm_up_s = 0;    ///< at the load's beginning: neither in latency, nor rate, nor cost
   std::string started_at;  ///< UTC, ISO 8601
   double elapsed_s = 0;    ///< of the load, first start to last end
+  PlayedSide side = PlayedSide::both;
+  // What finds two sides of one run, and tells whether they shared a network. Empty if there is but
+  // one process.
+  std::string run_id;   ///< 16 hex digits: ServedRun::run_id
+  std::string host;     ///< this machine's node name
+  std::string network;  ///< the network namespace, as network_identity() names it
   std::vector<std::pair<std::string, std::string>> sysctls;  ///< that the lab set
 };
 
@@ -63,6 +78,26 @@ struct Latency {
   Histogram lifetime;    ///< start of the script to its end
 };
 
+/// The same times as a report tells them.
+struct LatencySummary {
+  Percentiles connect, first_byte, teardown, lifetime;
+
+  LatencySummary() = default;
+  LatencySummary(const Latency& latency)
+      : connect(latency.connect),
+        first_byte(latency.first_byte),
+        teardown(latency.teardown),
+        lifetime(latency.lifetime) {}
+};
+
+/// What a scenario's file says of one finished connection.
+struct Declared {
+  /// What both ends together move a counter by. A scenario without TCP moves none, and says so of
+  /// every counter that another one of the run names.
+  std::map<std::string, CounterRange> kernel;
+  std::uint64_t client_to_server = 0, server_to_client = 0;  ///< bytes that are received
+};
+
 struct ScenarioResult {
   std::string name;
   std::string about;              ///< first sentence of the file
@@ -71,7 +106,8 @@ struct ScenarioResult {
   std::uint64_t established = 0;  ///< connects that ended `ok`: what the server must have accepted
   Ledger client, server;
   Bytes client_to_server, server_to_client;
-  Latency latency;
+  LatencySummary latency;
+  Declared declared;
 };
 
 /// One row of the error table: an outcome other than ok, expected or not, of one step.
@@ -95,6 +131,9 @@ struct CounterRow {
   /// OutRsts in layout pair: how many more the kernel may count for delayed ACKs that a close on
   /// the other CPU overtook (bench/README.md). Bounded by DelayedACKs; else 0.
   std::uint64_t allowed_extra = 0;
+  /// False for what one side counted: a scenario declares what both ends do together.
+  bool is_declared = true;
+  /// What follows is for declared counters.
   bool agrees() const {
     return measured && *measured >= declared_min && *measured <= declared_max + allowed_extra;
   }
@@ -140,7 +179,17 @@ struct Verdict {
   std::string remedy{};    ///< what to do when it is not ok; empty when ok
 };
 
-/// A `ringchurn run`.
+/// Where the figures of a merged result come from.
+struct Merged {
+  struct Part {
+    std::string file;
+    Context context;
+  };
+  Part client, server;
+  bool same_network = false;  ///< both counted the same packets: their counters are not added up
+};
+
+/// A `ringchurn run`; one side of it; or two sides, merged.
 struct RunResult {
   Context context;
   std::vector<ScenarioResult> scenarios;  ///< in the mix's order
@@ -157,6 +206,7 @@ struct RunResult {
   double longest_silence_s = 0;
   std::vector<Verdict> verdicts;
   bool interrupted = false;
+  std::optional<Merged> merged;  ///< in the result of `ringchurn merge` only
 };
 
 /// A value with its 95% confidence interval.

@@ -33,9 +33,10 @@ Verdict ledger_closes(const RunResult& result) {
       return verdict;
     }
   }
-  verdict.evidence =
-      fmt::format("both sides: {} opened = {} finished + {} unexpected + {} open", grouped(opened),
-                  grouped(finished), grouped(unexpected), grouped(open));
+  verdict.evidence = fmt::format(
+      "{}: {} opened = {} finished + {} unexpected + {} open",
+      result.context.side == PlayedSide::both ? "both sides" : side_name(result.context.side),
+      grouped(opened), grouped(finished), grouped(unexpected), grouped(open));
   return verdict;
 }
 
@@ -130,13 +131,21 @@ bool all_finished(const RunResult& result) {
   });
 }
 
+/// Other programs' connections may be among those that the kernel counted.
+bool is_shared_network(const RunResult& result) {
+  return result.context.lab == "host" || result.merged;
+}
+
 Verdict kernel_disagrees(Verdict verdict, const RunResult& result, const CounterRow& wrong) {
   verdict.ok = false;
   verdict.evidence = wrong.measured ? fmt::format("{} moved by {}, declared {}", wrong.name,
                                                   grouped(*wrong.measured), declared_range(wrong))
                                     : fmt::format("this kernel has no counter '{}'", wrong.name);
   if (verdict.advisory) {
-    verdict.remedy = "other programs count here too: use the private lab for an exact account";
+    verdict.remedy =
+        result.merged ? "other programs on either machine count here too: measure where none "
+                        "has connections"
+                      : "other programs count here too: use the private lab for an exact account";
   } else if (!all_finished(result)) {
     verdict.advisory = true;  // a run that left connections unfinished has failed already
     verdict.remedy = "connections that did not finish left packets that no scenario declares";
@@ -148,7 +157,7 @@ Verdict kernel_disagrees(Verdict verdict, const RunResult& result, const Counter
 
 Verdict kernel_agrees(const RunResult& result) {
   Verdict verdict{.name = "kernel agrees"};
-  verdict.advisory = result.context.lab == "host";
+  verdict.advisory = is_shared_network(result);
   if (result.kernel.empty()) {
     verdict.advisory = true;
     verdict.ok = false;
@@ -213,10 +222,11 @@ constexpr Forbidden kForbidden[] = {
      "--concurrency"},
 };
 
-Verdict did_not_move(const RunResult& result, const KernelCounters& kernel, const Forbidden& rule) {
+Verdict did_not_move(const RunResult& result, const KernelCounters& counted,
+                     const Forbidden& rule) {
   Verdict verdict{.name = rule.verdict};
-  verdict.advisory = result.context.lab == "host";
-  const std::optional<std::uint64_t> moved = kernel[rule.counter];
+  verdict.advisory = is_shared_network(result);
+  const std::optional<std::uint64_t> moved = counted[rule.counter];
   verdict.ok = !is_more_than_asked(result, rule.counter, moved.value_or(0));
   verdict.evidence = moved ? moved_by(result, rule.counter, *moved)
                            : fmt::format("this kernel has no {}", rule.counter);
@@ -239,10 +249,10 @@ Verdict ring_kept_up(const LoadFacts& facts) {
   return verdict;
 }
 
-Verdict nothing_sent_twice(const RunResult& result, const LoadFacts& facts) {
+Verdict nothing_sent_twice(const RunResult& result, const KernelCounters& counted) {
   Verdict verdict{.name = "no retransmissions"};
   verdict.advisory = true;
-  const std::uint64_t again = facts.kernel["RetransSegs"].value_or(0);
+  const std::uint64_t again = counted["RetransSegs"].value_or(0);
   verdict.ok = !is_more_than_asked(result, "RetransSegs", again);
   verdict.evidence = moved_by(result, "RetransSegs", again);
   if (!verdict.ok)
@@ -363,15 +373,24 @@ Verdict outliers_are_even(const CompareResult& result) {
 
 }  // namespace
 
-std::vector<Verdict> judge(const RunResult& result, const LoadFacts& facts) {
-  std::vector<Verdict> verdicts = {ledger_closes(result),     ends_agree(result),
-                                   bytes_as_declared(result), no_unexpected_errors(result),
-                                   none_left_open(result),    kernel_agrees(result)};
+std::vector<Verdict> judge_account(const RunResult& result, const KernelCounters& counted) {
+  const bool both = result.context.side == PlayedSide::both;
+  std::vector<Verdict> verdicts = {ledger_closes(result)};
+  if (both) verdicts.push_back(ends_agree(result));
+  verdicts.push_back(bytes_as_declared(result));
+  verdicts.push_back(no_unexpected_errors(result));
+  verdicts.push_back(none_left_open(result));
+  if (both) verdicts.push_back(kernel_agrees(result));
   for (const Forbidden& rule : kForbidden) {
-    verdicts.push_back(did_not_move(result, facts.kernel, rule));
+    verdicts.push_back(did_not_move(result, counted, rule));
   }
+  verdicts.push_back(nothing_sent_twice(result, counted));
+  return verdicts;
+}
+
+std::vector<Verdict> judge(const RunResult& result, const LoadFacts& facts) {
+  std::vector<Verdict> verdicts = judge_account(result, facts.kernel);
   verdicts.push_back(ring_kept_up(facts));
-  verdicts.push_back(nothing_sent_twice(result, facts));
   verdicts.push_back(not_stolen(result, facts));
   verdicts.push_back(bill_is_whole(result, facts));
   return verdicts;

@@ -10,8 +10,13 @@
 namespace ringchurn {
 
 /// Judges an accounted result. On the host's own namespace other programs' connections are counted
-/// too, so the kernel's verdicts are advisory there.
+/// too, so the kernel's verdicts are advisory there. One side alone is not asked what takes both:
+/// whether the ends agree, and whether the kernel does.
 std::vector<Verdict> judge(const RunResult& result, const LoadFacts& facts);
+
+/// The part of it that needs no more than the result and what the kernel counted. In a merged
+/// result, the kernel's verdicts are advisory: neither machine's network is known to be private.
+std::vector<Verdict> judge_account(const RunResult& result, const KernelCounters& counted);
 
 /// Judges what only some loads have: an open loop's pace, and a port space that may run out. Both
 /// advise: the times that they doubt are honest.

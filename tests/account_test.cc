@@ -127,10 +127,10 @@ TEST(Account, AddsUpTheThreadsOfEachSide) {
   EXPECT_EQ(lossy.server.unexpected, 5U);
   EXPECT_EQ(lossy.server.open_at_deadline, 1U);
   EXPECT_EQ(lossy.established, 105U);
-  EXPECT_EQ(lossy.latency.connect.count(), 2U);
-  EXPECT_EQ(lossy.latency.connect.max(), 9'000U);
-  EXPECT_EQ(lossy.latency.lifetime.count(), 1U);
-  EXPECT_EQ(lossy.latency.first_byte.count(), 0U);
+  EXPECT_EQ(lossy.latency.connect.count, 2U);
+  EXPECT_EQ(lossy.latency.connect.max, 9'000U);
+  EXPECT_EQ(lossy.latency.lifetime.count, 1U);
+  EXPECT_EQ(lossy.latency.first_byte.count, 0U);
   EXPECT_EQ(result.scenarios[1].client.opened, 6U);
   EXPECT_EQ(result.scenarios[1].client.unexpected, 1U);
 }
@@ -335,6 +335,71 @@ TEST(Account, NoConnectionCostsNothing) {
   EXPECT_EQ(cost.connections, 0U);
   EXPECT_EQ(cost.cpu_us_per_connection, 0);  // and neither infinite nor NaN
   EXPECT_EQ(cost.syscalls_per_connection, 0);
+}
+
+// -- one side ------------------------------------------------------------------------------------
+
+/// 100 connections of `lossy` as the threads of one side saw them, 90 of them finished there.
+RunResult account_of(PlayedSide side) {
+  WorkerReport report = worker(100);
+  const bool is_client = side == PlayedSide::client;
+  (is_client ? report.server : report.client).clear();
+  (is_client ? report.client : report.server)[0].ledger = {100, 90, 8, 2};
+  report.client_ended = is_client ? 98 : 0;
+  LoadFacts facts = facts_of({report});
+  facts.process_cpu_ns = 980'000;
+  (is_client ? facts.client_cpu_ns : facts.server_cpu_ns) = 490'000;
+  facts.kernel = counters("OutRsts OutSegs DelayedACKs", "80 600 7");
+  RunResult result;
+  result.context.side = side;
+  account(one_scenario(), {1}, facts, result);
+  return result;
+}
+
+TEST(Account, OneSideDeclaresWhatItReceivesAndCannotKnowWhatWasLost) {
+  const ScenarioResult client = account_of(PlayedSide::client).scenarios[0];
+  EXPECT_EQ(client.client_to_server.sent, 1'000U);
+  EXPECT_EQ(client.client_to_server.declared, std::nullopt);
+  EXPECT_EQ(client.client_to_server.lost, 0);
+  EXPECT_EQ(client.server_to_client.declared, 360U);
+  const ScenarioResult server = account_of(PlayedSide::server).scenarios[0];
+  EXPECT_EQ(server.client_to_server.declared, 540U);
+  EXPECT_EQ(server.client_to_server.lost, 0);
+  EXPECT_EQ(server.server_to_client.declared, std::nullopt);
+}
+
+TEST(Account, OneSidesCountersAreMeasuredAndNotDeclared) {
+  const RunResult client = account_of(PlayedSide::client);
+  for (const CounterRow& counted : client.kernel) EXPECT_FALSE(counted.is_declared);
+  for (const char* name : {"OutRsts", "TW", "PassiveOpens", "OutSegs", "DelayedACKs", "RetransSegs",
+                           "TCPTimeWaitOverflow", "ListenOverflows", "ListenDrops"}) {
+    EXPECT_TRUE(row(client, name)) << name;
+  }
+  EXPECT_EQ(row(client, "OutRsts")->measured, 80U);
+  EXPECT_EQ(row(client, "TW")->measured, std::nullopt);
+  EXPECT_EQ(client.scenarios[0].declared.kernel.at("TW").max, 2U);
+  EXPECT_EQ(client.scenarios[0].declared.client_to_server, 6U);
+}
+
+TEST(Account, OneSidesCostIsPerConnectionThatEndedThere) {
+  const Cost client = account_of(PlayedSide::client).cost;
+  EXPECT_EQ(client.connections, 98U);
+  EXPECT_DOUBLE_EQ(client.cpu_us_per_connection, 10);
+  EXPECT_THAT(client.client_us, Optional(DoubleEq(5)));
+  EXPECT_EQ(client.server_us, std::nullopt);
+  EXPECT_DOUBLE_EQ(client.worker_us, 5);
+  const Cost server = account_of(PlayedSide::server).cost;
+  EXPECT_EQ(server.connections, 98U);
+  EXPECT_THAT(server.server_us, Optional(DoubleEq(5)));
+  EXPECT_EQ(server.client_us, std::nullopt);
+}
+
+TEST(Account, AUnixSocketMovesNoCounterThatAnotherScenarioNames) {
+  Plan plan = one_scenario();
+  plan.scenarios.push_back(compile(find_scenario("unix-eof")));
+  const RunResult result = account(plan, facts_of({}));
+  EXPECT_EQ(result.scenarios[1].declared.kernel.at("TW").max, 0U);
+  EXPECT_TRUE(row(result, "TW"));
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ SOURCE = pathlib.Path(os.environ.get("RINGCHURN_SOURCE", pathlib.Path(__file__).
 
 
 # Objects whose keys are data.
-OPEN = re.compile(r"result\.(kernel|context\.sysctls|scenarios\[\d+\]\.claims|.*\.counters)")
+OPEN = re.compile(r"result\.(kernel|context\.sysctls|scenarios\[\d+\]\.(claims|declared\.kernel)"
+                  r"|.*\.counters)")
 
 # What has been seen to be strict once; checking each of a thousand answers would take minutes.
 SHAPE = re.compile(r"\[\d+\]")

@@ -95,9 +95,10 @@ TEST(ReportJson, WhatWasNotMeasuredIsNull) {
 
 TEST(ReportJson, LatencyIsInNanoseconds) {
   RunResult run = sample_run();
-  run.scenarios[0].latency.connect = {};
-  run.scenarios[0].latency.connect.record(200);
-  run.scenarios[0].latency.connect.record(123'456'789);
+  Histogram times;
+  times.record(200);
+  times.record(123'456'789);
+  run.scenarios[0].latency.connect = times;
   const json connect = json::parse(run_json(run))["scenarios"][0]["latency_ns"]["connect"];
   EXPECT_EQ(connect["p50"], 200);
   EXPECT_EQ(connect["max"], 123'456'789);
@@ -349,6 +350,39 @@ TEST_F(WriteResult, AFailedWriteKeepsTheOldResultAndCleansUp) {
   EXPECT_THAT(message, HasSubstr("File too large; the report on the terminal holds the result"));
   EXPECT_EQ(content(path_), "old\n");
   EXPECT_EQ(files(), 1u);
+}
+
+TEST(ReportJson, OneSideLeavesOutWhatTheOtherCounted) {
+  const json client = json::parse(run_json(sample_side(PlayedSide::client)));
+  EXPECT_EQ(client["context"]["side"], "client");
+  EXPECT_EQ(client["context"]["run_id"], "00112233aabbccdd");
+  const json& at_client = client["scenarios"][1];
+  EXPECT_EQ(at_client["finished"], 199'990);
+  EXPECT_EQ(at_client["server"], nullptr);
+  EXPECT_EQ(at_client["established"], 200'000);
+  EXPECT_EQ(at_client["bytes"]["client_to_server"],
+            json::parse(R"({"sent": 200000, "received": null, "lost": null, "declared": null})"));
+  EXPECT_EQ(at_client["bytes"]["server_to_client"]["sent"], nullptr);
+  EXPECT_EQ(at_client["bytes"]["server_to_client"]["received"], 200'000);
+  EXPECT_EQ(
+      client["kernel"]["OutRsts"],
+      json::parse(R"({"measured": 300000, "declared": null, "allowed_extra": 0, "agrees": null})"));
+
+  const json server = json::parse(run_json(sample_side(PlayedSide::server)));
+  const json& at_server = server["scenarios"][1];
+  for (const char* name :
+       {"opened", "finished", "unexpected", "open_at_deadline", "established", "client"}) {
+    EXPECT_EQ(at_server[name], nullptr) << name;
+  }
+  EXPECT_EQ(at_server["server"]["finished"], 200'000);
+  EXPECT_EQ(at_server["bytes"]["client_to_server"]["sent"], nullptr);
+  EXPECT_EQ(at_server["bytes"]["client_to_server"]["received"], 200'000);
+}
+
+TEST(ReportJson, WhatAScenarioDeclaresIsThere) {
+  const json declared = json::parse(run_json(sample_run()))["scenarios"][0]["declared"];
+  EXPECT_EQ(declared, json::parse(R"({"kernel": {"OutRsts": 0, "TW": [1, 2]},
+                                      "bytes": {"client_to_server": 1, "server_to_client": 0}})"));
 }
 
 }  // namespace

@@ -51,9 +51,10 @@ TEST(ReportText, LatencyIsInMicrosecondsAndAnEmptyPhaseIsADash) {
   RunResult run = sample_run();
   run.scenarios.resize(1);
   run.scenarios[0].latency = {};
-  for (int i = 0; i < 10; ++i)
-    run.scenarios[0].latency.connect.record(128'000);  // its bucket reads 128,256
-  run.scenarios[0].latency.connect.record(5'000'000);
+  Histogram times;
+  for (int i = 0; i < 10; ++i) times.record(128'000);  // its bucket reads 128,256
+  times.record(5'000'000);
+  run.scenarios[0].latency.connect = times;
   const std::string report = run_report(run, {});
   EXPECT_EQ(line_with(report, "graceful  connect "),
             " graceful connect 128.3 128.3 5,000 5,000 5,000 11");
@@ -184,6 +185,34 @@ TEST(ComparisonSentence, FindsNoDifferenceWhereTheIntervalIncludesOne) {
 TEST(ComparisonSentence, GivesNoAnswerWithoutARatio) {
   EXPECT_THAT(comparison_sentence(arm("b", 31.0, {}), arm("a", 31.0, {})),
               HasSubstr("no answer for b against a: too few blocks"));
+}
+
+TEST(ReportText, OneSideHasDashesForWhatTheOtherCounted) {
+  const std::string client = run_report(sample_side(PlayedSide::client), {});
+  expect_fits(client, 80);
+  EXPECT_EQ(line_with(client, "20.0%"), " rst-client 20.0% client 200,000 199,990 3 7");
+  EXPECT_EQ(line_with(client, "client to server"), " graceful client to server 700,000 - -");
+  EXPECT_EQ(line_with(client, "OutRsts"), " OutRsts 300,000 - -");
+  EXPECT_EQ(line_with(client, "CPU  "), " CPU 52.31 us the client's end");
+  EXPECT_THAT(client, HasSubstr("LATENCY"));
+  const std::string server = run_report(sample_side(PlayedSide::server), {});
+  expect_fits(server, 80);
+  EXPECT_EQ(line_with(server, "20.0%"), " rst-client 20.0% server 200,000 200,000 0 0");
+  EXPECT_EQ(line_with(server, "  refused "), " refused server - - - -");
+  EXPECT_THAT(server, Not(HasSubstr("LATENCY")));
+}
+
+TEST(ReportText, AMergedResultSaysWhereItIsFrom) {
+  RunResult merged = sample_run();
+  merged.merged = Merged{{"drive.json", sample_side(PlayedSide::client).context},
+                         {"serve.json", sample_side(PlayedSide::server).context}};
+  const std::string report = run_report(merged, {});
+  expect_fits(report, 80);
+  EXPECT_THAT(line_with(report, "client: "), HasSubstr("client: drive.json, alpha, private lab"));
+  EXPECT_THAT(line_with(report, "server: "), HasSubstr("server: serve.json, beta, private lab"));
+  EXPECT_THAT(report, Not(HasSubstr("one network")));
+  merged.merged->same_network = true;
+  EXPECT_THAT(run_report(merged, {}), HasSubstr("Both sides were in one network namespace"));
 }
 
 }  // namespace

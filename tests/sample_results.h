@@ -52,6 +52,9 @@ inline ScenarioResult sample_scenario(const char* name, double weight, std::uint
   scenario.latency.first_byte = sample_histogram(712'345);
   scenario.latency.teardown = sample_histogram(31'234);
   scenario.latency.lifetime = sample_histogram(1'012'345);
+  scenario.declared.kernel["OutRsts"] = {0, 0, ""};
+  scenario.declared.kernel["TW"] = {1, 2, ""};
+  scenario.declared.client_to_server = 1;
   return scenario;
 }
 
@@ -87,6 +90,33 @@ inline RunResult sample_run() {
       {"kernel agrees", false, true, "TCPAbortOnData: 199,997 measured, 200,000 declared",
        "other programs count too under --lab host; use --lab private"}};
   return run;
+}
+
+/// What one side of that run knows.
+inline RunResult sample_side(PlayedSide side) {
+  RunResult result = sample_run();
+  const bool is_client = side == PlayedSide::client;
+  result.context.side = side;
+  result.context.run_id = "00112233aabbccdd";
+  result.context.host = is_client ? "alpha" : "beta";
+  result.context.network = is_client ? "boot-a:1" : "boot-b:1";
+  for (ScenarioResult& scenario : result.scenarios) {
+    Bytes& sent = is_client ? scenario.client_to_server : scenario.server_to_client;
+    Bytes& received = is_client ? scenario.server_to_client : scenario.client_to_server;
+    sent.received = received.sent = 0;
+    sent.lost = received.lost = 0;
+    sent.declared.reset();
+    (is_client ? scenario.server : scenario.client) = {};
+    if (is_client) continue;
+    scenario.established = 0;
+    scenario.latency = {};
+  }
+  std::erase_if(result.errors, [&](const ErrorRow& row) { return row.side != side_name(side); });
+  for (CounterRow& row : result.kernel) {
+    row = {.name = row.name, .measured = row.measured, .is_declared = false};
+  }
+  (is_client ? result.cost.server_us : result.cost.client_us).reset();
+  return result;
 }
 
 inline CompareResult sample_comparison() {

@@ -409,5 +409,41 @@ TEST(Trusted, OnlyAFailureThatIsNoAdviceSaysNo) {
   EXPECT_FALSE(trusted({bad, good, advice}));
 }
 
+// -- one side, and two merged --------------------------------------------------------------------
+
+TEST(Verdicts, OneSideIsNotAskedWhatTakesBoth) {
+  for (const PlayedSide side : {PlayedSide::client, PlayedSide::server}) {
+    Judged judged = sound();
+    judged.run.context.side = side;
+    for (ScenarioResult& scenario : judged.run.scenarios) {
+      (side == PlayedSide::client ? scenario.server : scenario.client) = {};
+    }
+    for (const Verdict& verdict : judge(judged.run, judged.facts)) {
+      EXPECT_TRUE(verdict.ok) << verdict.name;
+      EXPECT_NE(verdict.name, "both ends agree");
+      EXPECT_NE(verdict.name, "kernel agrees");
+      if (verdict.name == "ledger closes") {
+        EXPECT_THAT(verdict.evidence, testing::StartsWith(side_name(side)));
+      }
+    }
+  }
+}
+
+TEST(Verdicts, TheKernelAdvisesOnAMergedResult) {
+  Judged judged = sound();
+  judged.run.merged.emplace();
+  judged.run.kernel[0].measured = 11;
+  unsigned disagreements = 0;
+  for (const Verdict& verdict :
+       judge_account(judged.run, counters("TCPTimeWaitOverflow ListenDrops", "5 1"))) {
+    if (verdict.ok) continue;
+    ++disagreements;
+    EXPECT_TRUE(verdict.advisory) << verdict.name;
+    if (verdict.name != "kernel agrees") continue;
+    EXPECT_THAT(verdict.remedy, HasSubstr("either machine"));
+  }
+  EXPECT_EQ(disagreements, 3U);
+}
+
 }  // namespace
 }  // namespace ringchurn
