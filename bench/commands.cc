@@ -15,8 +15,10 @@
 #include "bench/errno_pages.h"
 #include "bench/interrupt.h"
 #include "bench/kernel_counters.h"
+#include "bench/merge.h"
 #include "bench/plan.h"
 #include "bench/progress.h"
+#include "bench/read_result.h"
 #include "bench/report_atlas.h"
 #include "bench/report_json.h"
 #include "bench/report_story.h"
@@ -165,6 +167,17 @@ ExitCode perform_atlas(const Options& options) {
   return exit_code(result);
 }
 
+ExitCode perform_merge(const Options& options) {
+  require_writable(options.json_path);
+  const std::string& one = options.sides[0];
+  const std::string& other = options.sides[1];
+  const RunResult result =
+      merge({one, read_result(one)}, {other, read_result(other)}, options.command_line);
+  write_result(options.json_path, run_json(result));
+  print_report(options, run_report(result, terminal_style()));
+  return exit_code(result);
+}
+
 /// The list as wide as the terminal, or as it is for a program that reads it.
 std::string listed(const std::vector<ScenarioFile>& files) {
   constexpr unsigned kWholeLines = 1000;
@@ -205,6 +218,8 @@ ExitCode perform(const Options& options) {
       return perform_atlas(options);
     case Command::scenarios:
       return perform_scenarios(options);
+    case Command::merge:
+      return perform_merge(options);
   }
   return kExitUsage;
 }

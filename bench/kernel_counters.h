@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace ringchurn {
 
@@ -19,6 +20,12 @@ namespace ringchurn {
 /// besides counters (settings such as RtoMin, and the gauge CurrEstab) is left out.
 class KernelCounters {
  public:
+  using Map = std::map<std::string, std::uint64_t, std::less<>>;
+
+  KernelCounters() = default;
+  /// What was counted elsewhere.
+  explicit KernelCounters(Map counters) : counters_(std::move(counters)) {}
+
   /// Reads the counters of the calling thread's network namespace. The last packets of a
   /// connection are counted a little after its last close returns: wait 50 ms.
   /// Throws Error (kExitCannotRun) if /proc cannot be read.
@@ -40,10 +47,10 @@ class KernelCounters {
   KernelCounters& operator+=(const KernelCounters& other);
 
   /// All of them, by name.
-  const std::map<std::string, std::uint64_t, std::less<>>& all() const { return counters_; }
+  const Map& all() const { return counters_; }
 
  private:
-  std::map<std::string, std::uint64_t, std::less<>> counters_;
+  Map counters_;
 };
 
 /// The TCP sockets that exist at this moment, from /proc/net/sockstat and sockstat6. nullopt where

@@ -142,6 +142,12 @@ void apply_wanted(Options& options, const OptionValues& values) {
   }
 }
 
+void apply_sides(Options& options, const OptionValues& values) {
+  for (const OptionValue& value : values) {
+    options.sides.push_back(not_empty(value, "a JSON result"));
+  }
+}
+
 void apply_explain(Options& options, const OptionValues& values) {
   options.explain = not_empty(values[0], "a scenario's name or FILE.toml");
   options.wanted = {options.explain};
@@ -162,6 +168,8 @@ constexpr OptionSpec kSpecs[] = {
      "graceful=70,rst-client=30; the first is the baseline\n"
      "(default: graceful rst-client)",
      true},
+    {"sides", "RESULT.json", kMergeBit, OptionKind::list, "sides", apply_sides, kWhat,
+     "two: what drive --json wrote, and what serve --json\nwrote, in either order", true},
     {"target", "HOST:PORT", kDriveBit, OptionKind::text, "target",
      [](Options& o, const OptionValues& v) {
        o.target = not_empty(v[0], "HOST:PORT or unix:PATH");
@@ -286,7 +294,7 @@ constexpr OptionSpec kSpecs[] = {
     {"seed", "N", kBoth | kDriveBit, OptionKind::number, "seed",
      [](Options& o, const OptionValues& v) { o.seed = number(v[0], 0, UINT64_MAX, "0 to 2^64-1"); },
      kWhere, "of everything that is drawn at random (default: 1)"},
-    {"json", "FILE", kConfigured, OptionKind::text, "json",
+    {"json", "FILE", kConfigured | kMergeBit, OptionKind::text, "json",
      [](Options& o, const OptionValues& v) { o.json_path = not_empty(v[0], "a file name, or -"); },
      kOutput, "write the result as JSON; - is standard output"},
     {"format", "text|markdown", kScenariosBit, OptionKind::text, "format",
@@ -344,6 +352,12 @@ constexpr CommandSpec kCommands[] = {
      "  ringchurn scenarios\n"
      "  ringchurn scenarios reset/\n"
      "  ringchurn scenarios half-close > my-teardown.toml\n"},
+    {"merge", Command::merge, kMergeBit,
+     "Joins the results of the client's and the server's machine: one account of every\n"
+     "connection, checked against the counters of both kernels.",
+     "DRIVE.json SERVE.json [--json FILE]",
+     "  ringchurn merge drive.json serve.json\n"
+     "  ringchurn merge drive.json serve.json --json both.json\n"},
 };
 
 constexpr std::string_view kPrecedence =
@@ -410,6 +424,7 @@ std::string program_help() {
       "  compare     what one teardown costs against another, with its error\n"
       "  atlas       what this kernel answers in every scenario, and which claims hold\n"
       "  scenarios   list the built-in scenarios, or print one\n"
+      "  merge       one result from those of two machines\n"
       "\n"
       "ringchurn COMMAND --help explains its options. ringchurn --version prints the\n"
       "version.\n"

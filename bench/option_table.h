@@ -31,6 +31,7 @@ enum CommandBit : unsigned {
   kScenariosBit = 8,
   kDriveBit = 16,
   kServeBit = 32,
+  kMergeBit = 64,
 };
 
 /// The commands that read a config file.

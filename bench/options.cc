@@ -81,7 +81,7 @@ const OptionSpec* find_option(std::string_view name) {
   }
   const bool is_flag = typed.starts_with("-");
   std::vector<std::string> known = {"--help", "--version"};
-  if (!is_flag) known = {"run", "drive", "serve", "compare", "atlas", "scenarios"};
+  if (!is_flag) known = {"run", "drive", "serve", "merge", "compare", "atlas", "scenarios"};
   fail_usage(fmt::format("unknown {} {}{}; see ringchurn --help", is_flag ? "option" : "command",
                          typed, did_you_mean(typed, known)));
 }
@@ -389,7 +389,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   }
   if (line.command == nullptr) {
     fmt::print(stderr, "{}\n", program_help());
-    fail_usage("no command; give run, drive, serve, compare, atlas or scenarios");
+    fail_usage("no command; give run, drive, serve, merge, compare, atlas or scenarios");
   }
   Options options;
   options.command = line.command->command;
@@ -400,6 +400,12 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   apply_layers(options, read_layers(line), line.command->bit);
   apply_defaults(options);
   check_pace(options);
+  if (options.command == Command::merge && options.sides.size() != 2) {
+    fail_usage(
+        fmt::format("merge takes two results, not {}: what drive --json wrote, and what "
+                    "serve --json wrote",
+                    options.sides.size()));
+  }
   if (options.threads > options.concurrency) {
     fail_usage(
         fmt::format("threads ({}) exceeds concurrency ({}): each thread needs a connection; "

@@ -16,7 +16,7 @@
 
 namespace ringchurn {
 
-enum class Command { run, drive, serve, compare, atlas, scenarios };
+enum class Command { run, drive, serve, merge, compare, atlas, scenarios };
 enum class Layout { pair, single };
 enum class Family { ipv4, ipv6 };
 /// AF_INET or AF_INET6.
@@ -65,6 +65,7 @@ struct Options {
   std::string explain;              ///< atlas: the scenario whose story is told, or ""
   Engine engine = Engine::ring;     ///< atlas: syscall plays both, side by side
   unsigned runs = 20;               ///< atlas: connections of each scenario
+  std::vector<std::string> sides;   ///< merge: the results of client and server, in either order
   std::string command_line;         ///< as typed
 };
 

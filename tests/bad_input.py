@@ -16,7 +16,7 @@ USAGE, CANNOT_RUN = 2, 1
 
 # (arguments, what the message must say)
 COMMAND_LINES = [
-    ("", ["no command", "run, compare, atlas or scenarios"]),
+    ("", ["no command", "run, compare, atlas, scenarios or merge"]),
     ("churn", ["unknown command", "churn", "--help"]),
     ("--seed 1 run", ["--seed", "needs a command"]),
     ("run --scenario gracefull", ["gracefull", "did you mean 'graceful'", "ringchurn scenarios"]),

@@ -37,9 +37,10 @@ class OptionsTest : public testing::Test {
   }
 
   static void clear_environment() {
-    for (const char* name : {"ARMS", "MIX", "SCENARIO", "SET", "CONNECTIONS", "DURATION",
-                             "CONCURRENCY", "THREADS", "LAYOUT", "FAMILY", "LAB", "SEED", "JSON",
-                             "CONFIG", "ONLY", "EXPLAIN", "RUNS", "ENGINE", "FORMAT"}) {
+    for (const char* name :
+         {"ARMS",    "MIX",     "SCENARIO", "SET",    "CONNECTIONS", "DURATION", "CONCURRENCY",
+          "THREADS", "LAYOUT",  "FAMILY",   "LAB",    "SEED",        "JSON",     "CONFIG",
+          "ONLY",    "EXPLAIN", "RUNS",     "ENGINE", "FORMAT",      "SIDES"}) {
       ::unsetenv(("RINGCHURN_" + std::string(name)).c_str());
     }
   }
@@ -454,6 +455,18 @@ TEST_F(OptionsTest, VersionIsOneLine) {
 TEST_F(OptionsTest, WithoutACommandTheHelpIsPrintedToStandardError) {
   const std::string text = printed([] { EXPECT_THAT(error({}), HasSubstr("no command")); }, true);
   EXPECT_EQ(text, program_help() + "\n");
+}
+
+TEST_F(OptionsTest, MergeTakesTwoResults) {
+  const Options options = parse({"merge", "a.json", "b.json", "--json", "-"}).value();
+  EXPECT_EQ(options.command, Command::merge);
+  EXPECT_THAT(options.sides, ElementsAre("a.json", "b.json"));
+  EXPECT_EQ(options.json_path, "-");
+  EXPECT_THAT(error({"merge"}), HasSubstr("merge takes two results, not 0"));
+  EXPECT_THAT(error({"merge", "a.json"}), HasSubstr("not 1"));
+  EXPECT_THAT(error({"merge", "a.json", "b.json", "c.json"}), HasSubstr("not 3"));
+  EXPECT_THAT(error({"merge", "a.json", ""}), HasSubstr("empty"));
+  EXPECT_THAT(error({"merge", "a.json", "b.json", "--seed", "1"}), HasSubstr("no option --seed"));
 }
 
 }  // namespace

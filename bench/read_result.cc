@@ -1,0 +1,234 @@
+// The mirror image of report_json.cc, field by field: see read_result.h.
+#include "bench/read_result.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "bench/account.h"
+#include "bench/json_field.h"
+#include "bench/text.h"
+#include "ring/error.h"
+
+namespace ringchurn {
+namespace {
+
+constexpr std::uint64_t kSchemaVersion = 1;
+
+/// What `read` makes of the field, or an empty optional for null.
+template <typename T>
+std::optional<T> unless_null(const JsonField& field, T (JsonField::*read)() const) {
+  if (field.is_null()) return std::nullopt;
+  return (field.*read)();
+}
+
+std::string text_or_empty(const JsonField& field) {
+  return unless_null(field, &JsonField::text).value_or("");
+}
+
+/// Null stands for what this side cannot know, and for nothing else.
+std::uint64_t count_if(bool is_known, const JsonField& field) {
+  if (is_known) return field.count();
+  if (!field.is_null()) field.reject("is not null, though it is the other side's");
+  return 0;
+}
+
+PlayedSide read_side(const JsonField& field) {
+  const std::string name = field.text();
+  for (const PlayedSide side : {PlayedSide::both, PlayedSide::client, PlayedSide::server}) {
+    if (name == side_name(side)) return side;
+  }
+  field.reject("is none of both, client and server");
+}
+
+Context read_context(const JsonField& json) {
+  Context context;
+  context.version = json["version"].text();
+  context.command = json["command"].text();
+  context.kernel = json["kernel"].text();
+  context.liburing = json["liburing"].text();
+  context.compiler = json["compiler"].text();
+  context.cpu_model = json["cpu_model"].text();
+  context.cpus = json["cpus"].small_count();
+  context.lab = json["lab"].text();
+  context.layout = json["layout"].text();
+  context.family = json["family"].text();
+  context.congestion_control = json["congestion_control"].text();
+  context.threads = json["threads"].small_count();
+  context.concurrency = json["concurrency"].small_count();
+  context.seed = json["seed"].count();
+  context.started_at = json["started_at"].text();
+  context.elapsed_s = json["elapsed_s"].number();
+  context.side = read_side(json["side"]);
+  context.run_id = text_or_empty(json["run_id"]);
+  context.host = text_or_empty(json["host"]);
+  context.network = text_or_empty(json["network"]);
+  for (const auto& [name, value] : json["sysctls"].members()) {
+    context.sysctls.emplace_back(name, value.text());
+  }
+  return context;
+}
+
+Ledger read_ledger(const JsonField& json) {
+  return {json["opened"].count(), json["finished"].count(), json["unexpected"].count(),
+          json["open_at_deadline"].count()};
+}
+
+Bytes read_bytes(const JsonField& json, PlayedSide from, PlayedSide to, PlayedSide side) {
+  Bytes bytes;
+  bytes.sent = count_if(side != to, json["sent"]);
+  bytes.received = count_if(side != from, json["received"]);
+  if (side == PlayedSide::both) bytes.lost = json["lost"].signed_count();
+  bytes.declared = unless_null(json["declared"], &JsonField::count);
+  return bytes;
+}
+
+Percentiles read_percentiles(const JsonField& json) {
+  Percentiles time;
+  time.p50 = unless_null(json["p50"], &JsonField::count);
+  time.p90 = unless_null(json["p90"], &JsonField::count);
+  time.p99 = unless_null(json["p99"], &JsonField::count);
+  time.p999 = unless_null(json["p999"], &JsonField::count);
+  time.max = unless_null(json["max"], &JsonField::count);
+  time.count = json["count"].count();
+  return time;
+}
+
+LatencySummary read_latency(const JsonField& json) {
+  LatencySummary latency;
+  latency.connect = read_percentiles(json["connect"]);
+  latency.first_byte = read_percentiles(json["first_byte"]);
+  latency.teardown = read_percentiles(json["teardown"]);
+  latency.lifetime = read_percentiles(json["lifetime"]);
+  return latency;
+}
+
+/// A number, or [least, most].
+CounterRange read_range(const JsonField& json) {
+  if (!json.is_array()) return {json.count(), json.count(), ""};
+  const std::vector<JsonField> ends = json.elements();
+  if (ends.size() != 2 || ends[0].count() > ends[1].count()) json.reject("is not [least, most]");
+  return {ends[0].count(), ends[1].count(), ""};
+}
+
+Declared read_declared(const JsonField& json) {
+  Declared declared;
+  for (const auto& [name, range] : json["kernel"].members()) {
+    declared.kernel[name] = read_range(range);
+  }
+  declared.client_to_server = json["bytes"]["client_to_server"].count();
+  declared.server_to_client = json["bytes"]["server_to_client"].count();
+  return declared;
+}
+
+ScenarioResult read_scenario(const JsonField& json, PlayedSide side) {
+  const auto [client, server] = std::pair(PlayedSide::client, PlayedSide::server);
+  ScenarioResult scenario;
+  scenario.name = json["name"].text();
+  scenario.about = json["about"].text();
+  scenario.weight = json["weight"].number();
+  scenario.established = count_if(side != server, json["established"]);
+  if (side != server) scenario.client = read_ledger(json["client"]);
+  scenario.has_server = side == client || !json["server"].is_null();
+  if (side != client && scenario.has_server) scenario.server = read_ledger(json["server"]);
+  const JsonField bytes = json["bytes"];
+  scenario.client_to_server = read_bytes(bytes["client_to_server"], client, server, side);
+  scenario.server_to_client = read_bytes(bytes["server_to_client"], server, client, side);
+  scenario.latency = read_latency(json["latency_ns"]);
+  scenario.declared = read_declared(json["declared"]);
+  return scenario;
+}
+
+ErrorRow read_error(const JsonField& json) {
+  return {json["scenario"].text(),  json["side"].text(),
+          json["step"].text(),      json["step_number"].small_count(),
+          json["operation"].text(), json["errno"].text(),
+          json["class"].text(),     json["expected"].flag(),
+          json["count"].count()};
+}
+
+CounterRow read_counter(const std::string& name, const JsonField& json) {
+  CounterRow row{.name = name, .measured = unless_null(json["measured"], &JsonField::count)};
+  row.allowed_extra = json["allowed_extra"].count();
+  row.is_declared = !json["declared"].is_null();
+  if (!row.is_declared) return row;
+  const CounterRange range = read_range(json["declared"]);
+  row.declared_min = range.min;
+  row.declared_max = range.max;
+  return row;
+}
+
+Cost read_cost(const JsonField& json) {
+  Cost cost;
+  cost.connections = json["connections"].count();
+  cost.connections_per_second = json["connections_per_second"].number();
+  cost.cpu_us_per_connection = json["cpu_us_per_connection"].number();
+  cost.client_us = unless_null(json["client_us"], &JsonField::number);
+  cost.server_us = unless_null(json["server_us"], &JsonField::number);
+  cost.worker_us = json["worker_us"].number();
+  cost.user_share = json["user_share"].number();
+  cost.ksoftirqd_us = unless_null(json["ksoftirqd_us"], &JsonField::number);
+  cost.segments_per_connection = json["segments_per_connection"].number();
+  cost.time_wait_per_connection = json["time_wait_per_connection"].number();
+  cost.syscalls_per_connection = json["syscalls_per_connection"].number();
+  return cost;
+}
+
+Verdict read_verdict(const JsonField& json) {
+  return {json["name"].text(), json["ok"].flag(), json["advisory"].flag(), json["evidence"].text(),
+          json["remedy"].text()};
+}
+
+Merged read_merged(const JsonField& json) {
+  const auto part = [](const JsonField& side) {
+    return Merged::Part{side["file"].text(), read_context(side["context"])};
+  };
+  return {part(json["client"]), part(json["server"]), json["same_network"].flag()};
+}
+
+[[noreturn]] void refuse(const std::string& path, std::string_view what, std::string_view remedy) {
+  throw Error(kExitUsage, printable(fmt::format("'{}' is {}; {}", path, what, remedy)));
+}
+
+/// What is JSON of ours, but no account of a run that can be read back.
+void require_run(const std::string& path, const JsonField& json) {
+  constexpr std::string_view kRemedy = "give the result of run, drive, serve or merge";
+  const std::uint64_t version = json["schema_version"].count();
+  if (version != kSchemaVersion) {
+    refuse(path,
+           fmt::format("a result of schema_version {}, this ringchurn reads {}", version,
+                       kSchemaVersion),
+           "use the version that wrote it");
+  }
+  if (json.find("claims")) refuse(path, "the result of an atlas", kRemedy);
+  if (json.find("comparison")) refuse(path, "the result of a comparison", kRemedy);
+}
+
+}  // namespace
+
+RunResult read_result(const std::string& path) {
+  const JsonField json =
+      JsonField::read(path, "result of ringchurn", "give a file that ringchurn's --json wrote");
+  require_run(path, json);
+  RunResult result;
+  result.context = read_context(json["context"]);
+  for (const JsonField& scenario : json["scenarios"].elements()) {
+    result.scenarios.push_back(read_scenario(scenario, result.context.side));
+  }
+  if (result.scenarios.empty()) json["scenarios"].reject("is empty");
+  for (const JsonField& row : json["errors"].elements()) result.errors.push_back(read_error(row));
+  for (const auto& [name, row] : json["kernel"].members()) {
+    result.kernel.push_back(read_counter(name, row));
+  }
+  result.asked_for = asked_for(result);
+  result.cost = read_cost(json["cost"]);
+  for (const JsonField& verdict : json["verdicts"].elements()) {
+    result.verdicts.push_back(read_verdict(verdict));
+  }
+  result.interrupted = json["interrupted"].flag();
+  if (const auto merged = json.find("merged")) result.merged = read_merged(*merged);
+  return result;
+}
+
+}  // namespace ringchurn
