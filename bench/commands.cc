@@ -12,6 +12,7 @@
 #include "bench/atlas.h"
 #include "bench/catalogue.h"
 #include "bench/compare.h"
+#include "bench/drive.h"
 #include "bench/errno_pages.h"
 #include "bench/interrupt.h"
 #include "bench/kernel_counters.h"
@@ -24,6 +25,7 @@
 #include "bench/report_story.h"
 #include "bench/report_text.h"
 #include "bench/run.h"
+#include "bench/serve.h"
 #include "bench/verdicts.h"
 #include "ring/ring.h"
 #include "workloads/scenario_file.h"
@@ -87,9 +89,30 @@ void print_report(const Options& options, const std::string& text) {
 
 ExitCode perform_run(const Options& options) {
   const Plan plan = make_plan(options);
-  const RunResult result = run(options, plan, {prepare(options, plan), {}, {}});
+  const RunResult result = run(options, plan, {prepare(options, plan), {}, {}, {}});
   write_result(options.json_path, run_json(result));
   print_report(options, run_report(result, terminal_style()));
+  return exit_code(result);
+}
+
+ExitCode perform_drive(const Options& options) {
+  const DrivePlan plan = plan_drive(options);
+  const Lab lab = prepare(plan.options, plan.plan);
+  fmt::print(stderr, "{}", drive_notice(plan));
+  const RunResult result = drive(plan, lab);
+  write_result(options.json_path, run_json(result));
+  print_report(options, run_report(result, terminal_style()));
+  return exit_code(result);
+}
+
+/// Standard output is for what a drive needs to know; the report goes to standard error.
+ExitCode perform_serve(const Options& options) {
+  const Plan plan = make_plan(options);
+  check_served(options, plan);
+  const Lab lab = prepare(options, plan);
+  const RunResult result = serve(options, plan, lab);
+  write_result(options.json_path, run_json(result));
+  fmt::print(stderr, "{}", run_report(result, terminal_style()));
   return exit_code(result);
 }
 
@@ -210,8 +233,9 @@ ExitCode perform(const Options& options) {
     case Command::run:
       return perform_run(options);
     case Command::drive:
+      return perform_drive(options);
     case Command::serve:
-      return kExitUsage;
+      return perform_serve(options);
     case Command::compare:
       return perform_compare(options);
     case Command::atlas:

@@ -421,10 +421,11 @@ std::string program_help() {
       "  run         play a scenario or a mix, and account for every connection\n"
       "  drive       play the client's side against your own server; did it survive?\n"
       "  serve       play the server's side, for a drive from another machine\n"
+
+      "  merge       one result from those of two machines\n"
       "  compare     what one teardown costs against another, with its error\n"
       "  atlas       what this kernel answers in every scenario, and which claims hold\n"
       "  scenarios   list the built-in scenarios, or print one\n"
-      "  merge       one result from those of two machines\n"
       "\n"
       "ringchurn COMMAND --help explains its options. ringchurn --version prints the\n"
       "version.\n"

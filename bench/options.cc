@@ -338,6 +338,8 @@ void apply_layers(Options& options, const std::vector<Layer>& layers, unsigned c
 void apply_defaults(Options& options) {
   const bool compares = options.command == Command::compare;
   const bool serves = options.command == Command::serve;
+  // Both meet others, who are not in a lab of ours.
+  if (serves || options.command == Command::drive) options.lab = LabKind::host;
   if (compares) options.layout = Layout::single;
   if (options.arms.empty() && options.from_serve.empty()) {
     options.arms = {options.command == Command::drive ? "connect-only" : "graceful"};
@@ -400,6 +402,12 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   apply_layers(options, read_layers(line), line.command->bit);
   apply_defaults(options);
   check_pace(options);
+  if (options.command == Command::drive && options.target.empty() && options.from_serve.empty()) {
+    fail_usage("drive needs a target: HOST:PORT, unix:PATH, or --from-serve FILE");
+  }
+  if (!options.from_serve.empty() && !options.arms.empty()) {
+    fail_usage("what is played stands in the file of --from-serve: leave --mix and --scenario out");
+  }
   if (options.command == Command::merge && options.sides.size() != 2) {
     fail_usage(
         fmt::format("merge takes two results, not {}: what drive --json wrote, and what "

@@ -26,7 +26,7 @@ std::uint64_t Pacer::time_of(double expected) const {
   const double in_ramp = per_ns_ * ramp_ns_ / 2;
   const double ns = expected < in_ramp ? std::sqrt(2 * ramp_ns_ * expected / per_ns_)
                                        : ramp_ns_ / 2 + expected / per_ns_;
-  return began_ns_ + static_cast<std::uint64_t>(ns);
+  return began_ns_ + static_cast<std::uint64_t>(ns + 0.5);
 }
 
 double Pacer::expected_by(std::uint64_t time_ns) const {

@@ -118,7 +118,9 @@ Plan make_plan(const Options& options) {
 
   Plan plan;
   for (const ScenarioFile& file : files) {
-    plan.scenarios.push_back(compile_with(file, settings_for(file, options.settings)));
+    plan.files.push_back(file);
+    plan.settings.push_back(settings_for(file, options.settings));
+    plan.scenarios.push_back(compile_with(file, plan.settings.back()));
   }
   for (std::size_t i = 0; i < mixes.size(); ++i) {
     Arm arm;

@@ -25,6 +25,9 @@ struct Arm {
 struct Plan {
   std::vector<Scenario> scenarios;
   std::vector<Arm> arms;
+  /// What each scenario was compiled from, and with which parameters.
+  std::vector<ScenarioFile> files;
+  std::vector<std::map<std::string, std::string>> settings;
 
   /// The longest that a connection may rest without anything being wrong: pauses and time limits of
   /// its scripts added up, in nanoseconds.

@@ -31,7 +31,7 @@ namespace fs = std::filesystem;
 
 constexpr int kSchemaVersion = 1;
 
-
+using ringchurn::or_null;
 Json or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 Json context_json(const Context& context) {
@@ -161,7 +161,7 @@ Json open_loop_json(const OpenLoop& loop) {
           {"begun", loop.begun},
           {"held_back", loop.held_back},
           {"never_begun", loop.never_begun},
-          {"lag_ns", histogram_json(loop.lag)}};
+          {"lag_ns", percentiles_json(loop.lag)}};
 }
 
 Json pace_json(const RunResult& result) {
@@ -253,6 +253,9 @@ Json result_json(const RunResult& result, Json comparison) {
                {"kernel", kernel},
                {"pace", pace_json(result)},
                {"cost", cost_json(result.cost)}};
+  if (result.server) {
+    json["server"] = survival_json(result.server->facts, result.server->verdict);
+  }
   if (!comparison.is_null()) json["comparison"] = std::move(comparison);
   if (result.merged) json["merged"] = merged_json(*result.merged);
   json["verdicts"] = rows_json(result.verdicts, verdict_json);

@@ -246,10 +246,15 @@ std::string pace(const OpenLoop& loop, double elapsed_s, const TextStyle& style)
   table.add({"begun", grouped(begun_per_s, 0), "connections a second"});
   table.add({"held back", grouped(loop.held_back), "due while --concurrency were in flight"});
   table.add({"never begun", grouped(loop.never_begun), "due when the time was over"});
-  table.add({"lag p50", microseconds(loop.lag.quantile(0.5)), "us from intended to real start"});
-  table.add({"lag p99", microseconds(loop.lag.quantile(0.99)), ""});
-  table.add({"lag max", microseconds(loop.lag.max()), ""});
+  table.add({"lag p50", microseconds(loop.lag.p50), "us from intended to real start"});
+  table.add({"lag p99", microseconds(loop.lag.p99), ""});
+  table.add({"lag max", microseconds(loop.lag.max), ""});
   return section("OPEN LOOP, what the generator itself did", table, style);
+}
+
+std::string server(const RunResult& result, const TextStyle& style) {
+  if (!result.server) return "";
+  return section("THE SERVER", survival_text(result.server->verdict, style), style);
 }
 
 std::string verdicts(const std::vector<Verdict>& all, const TextStyle& style) {
@@ -361,9 +366,8 @@ std::string run_report(const RunResult& result, const TextStyle& style) {
       result.open_loop ? pace(*result.open_loop, measured_s(result.context), style) : "";
   return (result.merged ? header(title, result.context.command, *result.merged, style)
                         : header(title, result.context, style)) +
-         account(result, style) + loop + cost(result, style) + verdicts(result.verdicts, style) +
-         '\n' +
-         conclusion(result, style);
+         account(result, style) + loop + cost(result, style) + server(result, style) +
+         verdicts(result.verdicts, style) + '\n' + conclusion(result, style);
 }
 
 std::string compare_report(const CompareResult& result, const TextStyle& style) {

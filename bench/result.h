@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bench/histogram.h"
+#include "bench/survival.h"
 #include "workloads/script.h"
 
 namespace ringchurn {
@@ -166,7 +167,7 @@ struct OpenLoop {
   std::uint64_t begun = 0;      ///< connections
   std::uint64_t held_back = 0;  ///< of them, those that waited because --concurrency were in flight
   std::uint64_t never_begun = 0;  ///< were due, still waiting, when the load's time was over
-  Histogram lag;                  ///< ns from the intended start to the real one
+  Percentiles lag;                ///< ns from the intended start to the real one
 };
 
 /// What should hold if the numbers are to be trusted.
@@ -189,6 +190,12 @@ struct Merged {
   bool same_network = false;  ///< both counted the same packets: their counters are not added up
 };
 
+/// What was seen of somebody else's server, and what it amounts to.
+struct ServerReport {
+  SurvivalFacts facts;
+  SurvivalVerdict verdict;
+};
+
 /// A `ringchurn run`; one side of it; or two sides, merged.
 struct RunResult {
   Context context;
@@ -204,6 +211,7 @@ struct RunResult {
   std::uint64_t port_limited = 0;
   /// The longest time in which no connection ended, though some were open; of one thread.
   double longest_silence_s = 0;
+  std::optional<ServerReport> server;  ///< drive only
   std::vector<Verdict> verdicts;
   bool interrupted = false;
   std::optional<Merged> merged;  ///< in the result of `ringchurn merge` only

@@ -75,6 +75,7 @@ class Crew {
   Nanoseconds warm_until() const;
   void begin_measuring();
   MeasuredPart measured_part();
+  void split_by_end(std::uint64_t client_ns, std::uint64_t server_ns, Metered& facts) const;
   void start_threads();
   void begin_and_join();
   void watch();
@@ -359,6 +360,13 @@ void Crew::begin_measuring() {
   }
 }
 
+/// Where each thread has one end.
+void Crew::split_by_end(std::uint64_t client_ns, std::uint64_t server_ns, Metered& facts) const {
+  if (!site_.only && options_.layout != Layout::pair) return;
+  if (site_.only != Side::server) facts.client_cpu_ns = client_ns;
+  if (site_.only != Side::client) facts.server_cpu_ns = server_ns;
+}
+
 /// Nothing, if the load was over before its warm-up.
 MeasuredPart Crew::measured_part() {
   MeasuredPart part;
@@ -378,9 +386,7 @@ MeasuredPart Crew::measured_part() {
   part.connections -= measuring_->connections;
   part.ring_enters -= measuring_->ring_enters;
   part.elapsed_s = static_cast<double>(ended - measuring_->began) / 1e9;
-  if (site_.only || options_.layout != Layout::pair) return part;
-  part.client_cpu_ns = client_ns;
-  part.server_cpu_ns = server_ns;
+  split_by_end(client_ns, server_ns, part);
   return part;
 }
 
@@ -441,9 +447,7 @@ void Crew::collect(LoadFacts& facts) const {
     }
   }
   facts.elapsed_s = static_cast<double>(ended - began_) / 1e9;
-  if (site_.only || options_.layout != Layout::pair) return;
-  facts.client_cpu_ns = client_ns;
-  facts.server_cpu_ns = server_ns;
+  split_by_end(client_ns, server_ns, facts);
 }
 
 std::string Crew::failure() const {
@@ -460,7 +464,17 @@ Verdict load_completed(const Options& options, const RunResult& result,
                        const std::string& failure) {
   Verdict verdict{.name = "load completed"};
   std::uint64_t begun = 0;
-  for (const ScenarioResult& scenario : result.scenarios) begun += scenario.client.opened;
+  std::uint64_t served = 0;
+  for (const ScenarioResult& scenario : result.scenarios) {
+    begun += scenario.client.opened;
+    served += scenario.server.opened;
+  }
+  if (result.context.side == PlayedSide::server) {
+    verdict.ok = failure.empty();
+    verdict.evidence = fmt::format("{} connections served in {:.2f} s{}{}", grouped(served),
+                                   result.context.elapsed_s, failure.empty() ? "" : "; ", failure);
+    return verdict;
+  }
   verdict.evidence = options.connections ? fmt::format("{} of {} connections begun", grouped(begun),
                                                        grouped(*options.connections))
                                          : fmt::format("{:.2f} s", result.context.elapsed_s);
@@ -495,11 +509,16 @@ void add_pace(const Options& options, const LoadFacts& facts, RunResult& result)
 RunResult run(const Options& options, const Plan& plan, const Site& site) {
   RunResult result;
   result.context = describe(options, site.lab);
+  if (site.only) {
+    const bool is_client = site.only == Side::client;
+    describe_side(is_client ? PlayedSide::client : PlayedSide::server, site.run_id, result.context);
+  }
   result.context.warm_up_s = std::chrono::duration<double>(options.warm_up).count();
   Crew crew(options, plan, site);
   const LoadFacts facts = crew.play();
   result.context.elapsed_s = facts.elapsed_s;
-  result.interrupted = interrupted();
+  // A server's end has no end of its own: an interrupt is one of the ways to give it one.
+  result.interrupted = interrupted() && site.only != Side::server;
 
   std::vector<double> weights(plan.scenarios.size());
   const Arm& arm = plan.arms.front();

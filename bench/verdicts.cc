@@ -305,7 +305,7 @@ Verdict bill_is_whole(const RunResult& result, const LoadFacts& facts) {
 Verdict generator_kept_up(const RunResult& result) {
   constexpr std::uint64_t kLate_ns = 1'000'000;
   const OpenLoop& loop = *result.open_loop;
-  const std::uint64_t p99 = loop.lag.quantile(0.99).value_or(0);
+  const std::uint64_t p99 = loop.lag.p99.value_or(0);
   Verdict verdict{.name = "generator kept up", .advisory = true};
   verdict.ok = p99 <= kLate_ns && loop.never_begun == 0;
   verdict.evidence = fmt::format("99% of {} connections began within {} us of the intended start",

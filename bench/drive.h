@@ -1,0 +1,38 @@
+// `ringchurn drive`: the client's end of scenarios, against a server that somebody else wrote, and
+// what became of that server.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bench/options.h"
+#include "bench/plan.h"
+#include "bench/result.h"
+#include "bench/target.h"
+
+namespace ringchurn {
+
+/// A load that may be played: the guard rails have been passed.
+struct DrivePlan {
+  Options options;  ///< with what follows from the target: its family, its default rate
+  Plan plan;
+  std::vector<Target> targets;            ///< by scenario; all on the same host
+  std::vector<sockaddr_storage> sources;  ///< empty: wherever the kernel comes from
+  std::string run_id;  ///< of the `serve` on the other side; "" if it is not ours
+};
+
+/// Connections a second to a host that is not this machine, unless --rate says otherwise.
+inline constexpr double kDefaultRateElsewhere = 1000;
+
+/// Checks where `options` lead before anything else, and compiles what is to be played there.
+/// Throws Error (kExitUsage).
+DrivePlan plan_drive(const Options& options);
+
+/// What the user should know before the load begins: where it goes, and whether the ports last.
+/// Lines that end in '\n', or "". Throws Error.
+std::string drive_notice(const DrivePlan& plan);
+
+/// Plays it. Throws Error if the load could not begin: nobody listens there, say.
+RunResult drive(const DrivePlan& plan, const Lab& lab);
+
+}  // namespace ringchurn
