@@ -39,6 +39,7 @@ std::int32_t result_for(const Step& step, Outcome outcome, const Connection& con
   switch (step.op) {
     case Op::send:
     case Op::receive:
+    case Op::receive_until:
       return static_cast<std::int32_t>(connection.remaining > 0 ? connection.remaining
                                                                 : step.bytes);
     case Op::receive_any:
@@ -224,7 +225,9 @@ TEST(Advance, AReceiveThatMeetsTheFinIsUnexpectedUnlessItSaysEof) {
   for_each_script([](const Script& script, Side side) {
     for (unsigned at = 0; at < script.length(); ++at) {
       const Step& step = script.steps[at];
-      if (step.op != Op::receive && step.op != Op::receive_any) continue;
+      const bool wants_bytes =
+          step.op == Op::receive || step.op == Op::receive_until || step.op == Op::receive_any;
+      if (!wants_bytes) continue;
       const Life life = live(script, side, at, 0);
       EXPECT_EQ(life.ledger.unexpected, step.expect.allows(Outcome::eof) ? 0U : 1U);
     }
@@ -251,7 +254,24 @@ TEST(Advance, AShortSendIsSentOnUntilEverythingIsTaken) {
   transition = advance(connection, script, 2, 6);
   EXPECT_EQ(transition.next, Next::step);
   EXPECT_EQ(transition.moved, 6U);
+  EXPECT_EQ(transition.total, 10U);
   EXPECT_TRUE(transition.expected);
+}
+
+TEST(Advance, AReceiveUntilEndsWhenNoByteIsLeftToCome) {
+  const Script script = script_of(R"('connect', 'recv until "bcd" plus 5', 'close')",
+                                  R"('accept', 'send "abcd"', 'send 5', 'close')");
+  Connection connection;
+  begin(connection, script, 0, 2);
+  EXPECT_EQ(connection.remaining, 8U) << "the least that may come";
+  connection.remaining = 3 + 6;  // as End says when "abc" came
+  EXPECT_EQ(advance(connection, script, 2, 3).next, Next::again);
+  connection.remaining = 6 + 0;
+  const Transition transition = advance(connection, script, 2, 6);
+  EXPECT_EQ(transition.next, Next::step);
+  EXPECT_EQ(transition.total, 9U);
+  begin(connection, script, 0, 2);
+  EXPECT_EQ(advance(connection, script, 2, 0).outcome, Outcome::eof);
 }
 
 TEST(Advance, RecvEofDiscardsUntilTheFin) {

@@ -136,7 +136,8 @@ Transition advance(Connection& connection, const Script& script, unsigned index,
   Transition transition;
   if (result > 0 && moves_bytes(step.op)) {
     transition.moved = static_cast<std::uint32_t>(result);
-    if (step.overlap == Overlap::none) connection.moved += transition.moved;
+    transition.total = transition.moved;
+    if (step.overlap == Overlap::none) transition.total = connection.moved += transition.moved;
     if (connection.stage == Stage::playing && goes_on(connection, step, transition.moved)) {
       return transition;
     }

@@ -46,6 +46,7 @@ struct Transition {
   bool expected = false;
   Outcome outcome = Outcome::ok;
   std::uint32_t moved = 0;  ///< application bytes that this completion sent or received
+  std::uint32_t total = 0;  ///< ... and that the step has, so far
 };
 
 /// Puts a connection at the start of `script`, or at `first_step`.

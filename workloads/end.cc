@@ -455,7 +455,7 @@ void End::report(std::uint32_t index, unsigned number, std::int32_t result,
     }
   }
   if (!transition.step_ended) return;
-  const auto bytes = static_cast<std::int32_t>(slot.connection.moved);
+  const auto bytes = static_cast<std::int32_t>(transition.total);
   observer_.answered({settings_.side, scenario, index, number,
                       result > 0 ? std::max(result, bytes) : result, transition.outcome,
                       transition.expected, issued(index, number), now});
