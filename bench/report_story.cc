@@ -26,7 +26,8 @@ std::string verb_of(const std::string& text) {
 
 bool moves_bytes(const Moment& moment) {
   const std::string verb = verb_of(moment.text);
-  return verb == "send" || verb == "recv" || verb == "read" || verb == "write" || verb == "fill";
+  return verb == "send" || verb == "send-file" || verb == "recv" || verb == "read" ||
+         verb == "write" || verb == "fill";
 }
 
 std::string outcome_text(const Moment& moment) {

@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "ring/error.h"
 #include "tests/trial.h"
@@ -124,6 +129,84 @@ TEST(ScenarioFile, AParameterInATextStandsForItsBytes) {
   EXPECT_EQ(payload_of(R"(send "GET {path} {n}")", "path = '/'\nn = 3", {{"path", R"(/a"\r{n}")"}}),
             R"(GET /a"\r{n}" 3)");
   EXPECT_EQ(payload_of(R"(send "{crlf}")", R"(crlf = "\r\n")"), "\r\n");
+}
+
+// -- send-file ------------------------------------------------------------------------------------
+
+/// A folder with a scenario "my.toml" in it, and what its `send-file` may find there.
+class SendFile : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(folder_ / "below"); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  void write(const std::string& name, std::uintmax_t size) {
+    std::ofstream(folder_ / name).close();
+    std::filesystem::resize_file(folder_ / name, size);
+  }
+
+  Step sent(const std::string& step) const {
+    return compile({"my", (folder_ / "my.toml").string(),
+                    text_of("'connect', '" + step + "', 'close'", "'accept', 'recv-eof', 'close'")})
+        .client.steps[2];
+  }
+
+  /// Why the step is refused, with "HERE" for the folder.
+  std::string why(const std::string& step) const {
+    try {
+      sent(step);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit_code, kExitUsage);
+      std::string text = error.what();
+      for (std::size_t at; (at = text.find(folder_.string())) != text.npos;) {
+        text.replace(at, folder_.string().size(), "HERE");
+      }
+      return text;
+    }
+    return "(accepted)";
+  }
+
+  const std::filesystem::path folder_ =
+      std::filesystem::path(testing::TempDir()) / ("send-file-" + std::to_string(getpid()));
+};
+
+TEST_F(SendFile, SendsTheFilesBytes) {
+  std::ofstream(folder_ / "below" / "my request") << std::string("GET /\r\n\0{x}\"", 13);
+  for (const char* step :
+       {R"(send-file "below/my request")", R"(send-file "below/my request" zc 5s)"}) {
+    const Step send = sent(step);
+    EXPECT_EQ(send.op, Op::send);
+    EXPECT_EQ(send.payload, std::string("GET /\r\n\0{x}\"", 13));
+    EXPECT_EQ(send.bytes, 13U);
+    EXPECT_EQ(send.text, step);
+  }
+  write("large", 16U << 20);
+  EXPECT_EQ(sent("send-file large").bytes, 16U << 20);
+  EXPECT_EQ(sent("send-file " + (folder_ / "large").string()).bytes, 16U << 20);
+}
+
+TEST_F(SendFile, RefusesWhatCannotBeSent) {
+  write("empty", 0);
+  write("too-large", (16U << 20) + 1);
+  ASSERT_EQ(mkfifo((folder_ / "fifo").c_str(), 0600), 0);
+  EXPECT_EQ(
+      why("send-file none"),
+      "HERE/my.toml:3: client step 2 \"send-file none\": cannot read 'HERE/none': No such file "
+      "or directory");
+  EXPECT_EQ(
+      why("send-file below"),
+      "HERE/my.toml:3: client step 2 \"send-file below\": 'HERE/below' is not a regular file");
+  EXPECT_EQ(why("send-file fifo"),
+            "HERE/my.toml:3: client step 2 \"send-file fifo\": 'HERE/fifo' is not a regular file");
+  EXPECT_EQ(
+      why("send-file empty"),
+      "HERE/my.toml:3: client step 2 \"send-file empty\": 'HERE/empty' has 0 bytes: a file may "
+      "have 1 to 16777216");
+  EXPECT_EQ(why("send-file too-large"),
+            "HERE/my.toml:3: client step 2 \"send-file too-large\": 'HERE/too-large' has 16777217 "
+            "bytes: a file may have 1 to 16777216");
+  EXPECT_EQ(why("send-file"),
+            "HERE/my.toml:3: client step 2 \"send-file\": write 'send-file PATH "
+            "[dontwait|waitall|zc]'");
 }
 
 TEST(ScenarioFile, AStepIsShownWithItsTextOnOneLine) {

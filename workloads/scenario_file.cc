@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -20,6 +22,7 @@
 #include "workloads/rehearsal.h"
 #include "workloads/step_parser.h"
 #include "workloads/suggestion.h"
+#include "workloads/words.h"
 
 namespace ringchurn {
 namespace {
@@ -187,6 +190,30 @@ struct WrittenScript {
   std::vector<std::string> sockets{""};
 };
 
+/// Reads what a `send-file` sends; its path goes from the folder of the scenario's file.
+void load_payload(Step& step, const ScenarioFile& scenario) {
+  constexpr std::uintmax_t kMostBytes = 16U << 20;
+  if (step.file.empty()) return;
+  const auto path = std::filesystem::path(scenario.path).parent_path() / step.file;
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (exists(status) && !is_regular_file(status)) {
+    refuse_step(fmt::format("'{}' is not a regular file", path.string()));
+  }
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (!error && (size == 0 || size > kMostBytes)) {
+    refuse_step(
+        fmt::format("'{}' has {} bytes: a file may have 1 to {}", path.string(), size, kMostBytes));
+  }
+  step.payload.resize(error ? 0 : size);
+  step.bytes = static_cast<std::uint32_t>(step.payload.size());
+  errno = 0;
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream.read(step.payload.data(), step.bytes) || error) {
+    refuse_step(fmt::format("cannot read '{}': {}", path.string(), std::strerror(errno)));
+  }
+}
+
 WrittenScript read_script(const Reader& reader, const toml::table& root, Side side,
                           const Params& params, Engine engine) {
   WrittenScript script;
@@ -202,6 +229,7 @@ WrittenScript read_script(const Reader& reader, const toml::table& root, Side si
     const unsigned number = static_cast<unsigned>(script.steps.size() + 1);
     try {
       script.steps.push_back(parse_step(filled, engine, script.sockets));
+      load_payload(script.steps.back(), reader.file());
     } catch (const std::invalid_argument& error) {
       reader.refuse(node, fmt::format("{} step {} \"{}\": {}", side_name(side), number, filled,
                                       error.what()));

@@ -174,6 +174,7 @@ struct Step {
   std::string text;         ///< as written, parameters filled in, without the expectation
   std::uint32_t bytes = 0;  ///< send, receive; receive_until: at least; receive_multi: buffers
   std::string payload;      ///< send: its bytes; empty: kFiller
+  std::string file;         ///< send: where compile() takes the payload from; "" if it is written
   Landmark until;           ///< receive_until
   int detail = 0;           ///< shutdown: SHUT_*; wait, poll: events; send, receive: MSG_*
   bool zero_copy = false;   ///< send: IORING_OP_SEND_ZC

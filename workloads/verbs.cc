@@ -92,6 +92,12 @@ void read_send(Step& step, const Words& all, Sockets&) {
                                    : parse_number(words[1], "a number of bytes", 1U << 30);
 }
 
+void read_send_file(Step& step, const Words& all, Sockets&) {
+  const Words words = take_flags(step, all);
+  want(words, 1, 1, "send-file PATH [dontwait|waitall|zc]");
+  step.file = words[1] == kQuoted ? std::exchange(step.payload, "") : words[1];
+}
+
 void read_write(Step& step, const Words& words, Sockets&) {
   want(words, 1, 1, "write BYTES");
   step.bytes = parse_number(words[1], "a number of bytes", 64U << 10);
@@ -310,6 +316,7 @@ constexpr Verb kVerbs[] = {
     {"accept", Op::accept, read_accept, true},
     {"accept-multishot", Op::accept_multi, read_accept_multi},
     {"send", Op::send, read_send, true},
+    {"send-file", Op::send, read_send_file, true},
     {"write", Op::write, read_write},
     {"read", Op::read, read_nothing},
     {"fill", Op::fill, read_nothing},
