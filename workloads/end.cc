@@ -331,11 +331,12 @@ Nanoseconds End::issued(std::uint32_t index, unsigned number) const {
 }
 
 /// A getsockopt's result is the length of what it wrote; a cancel's how many it found, if it went
-/// by the socket.
+/// by the socket. What a receive_until looked at, and will not take any more, was not received.
 std::int32_t End::answer(std::uint32_t index, const Step& step, std::int32_t result) const {
   const bool by_socket = (slots_[index].connection.sockets >> step.socket & 1) != 0;
   if (step.op == Op::cancel && by_socket && result == 0) return -ENOENT;
-  if (step.op == Op::get_option) return std::min(result, 0);
+  const bool looked = step.op == Op::receive_until && belongings_[index].looks;
+  if (step.op == Op::get_option || looked) return std::min(result, 0);
   if (step.op != Op::so_error || result < 0) return result;
   std::int32_t value = 0;
   std::memcpy(&value, belongings_[index].value.data(), sizeof value);
