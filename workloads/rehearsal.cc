@@ -243,11 +243,23 @@ bool can_end(const Player& player, const Player& peer, bool time_passes) {
   }
 }
 
+/// True if the step must come to `ok`, for all that the model knows.
+bool must_succeed(const Player& player, const Player& peer) {
+  return !player.step().expect.allows_error() && !player.beyond_the_model && !peer.beyond_the_model;
+}
+
+void receive(Player& player, const Player& peer) {
+  const std::uint64_t waiting = peer.sent - player.received;
+  if (waiting < player.step().bytes && must_succeed(player, peer)) {
+    refuse(player, fmt::format("it can never succeed: only {} bytes come from the {} by then",
+                               waiting, side_name(peer.side)));
+  }
+  player.received += std::min<std::uint64_t>(waiting, player.step().bytes);
+}
+
 void receive_until(Player& player, const Player& peer) {
-  const bool must =
-      !player.step().expect.allows_error() && !player.beyond_the_model && !peer.beyond_the_model;
   const auto landmark = landmark_of(player, peer);
-  if (!landmark && must) {
+  if (!landmark && must_succeed(player, peer)) {
     const auto text_end = end_of_text(player.step().until, peer, player.received);
     refuse(player, text_end ? fmt::format("it can never succeed: only {} bytes come behind that "
                                           "text from the {} by then",
@@ -270,7 +282,6 @@ void play(Player& player, const Player& peer) {
     return;
   }
   check_success(player);
-  const std::uint64_t waiting = peer.sent - player.received;
   switch (step.op) {
     case Op::connect:
     case Op::accept:
@@ -291,12 +302,7 @@ void play(Player& player, const Player& peer) {
       player.sends.push_back(&step);
       break;
     case Op::receive:
-      if (waiting < step.bytes && !step.expect.allows_error() && !player.beyond_the_model &&
-          !peer.beyond_the_model) {
-        refuse(player, fmt::format("it can never succeed: only {} bytes come from the {} by then",
-                                   waiting, side_name(peer.side)));
-      }
-      player.received += std::min<std::uint64_t>(waiting, step.bytes);
+      receive(player, peer);
       break;
     case Op::receive_until:
       receive_until(player, peer);

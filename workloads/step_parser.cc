@@ -89,19 +89,8 @@ void parse_expectation(Step& step, std::string_view text) {
   step.expect = parse_outcomes(joined(words, 0));
 }
 
-}  // namespace
-
-Step parse_step(std::string_view written, Engine engine, std::vector<std::string>& sockets) {
-  Step step;
-  std::string unquoted(written);
-  step.payload = take_quoted(unquoted);
-  const std::string_view text = unquoted;
-  const auto semicolon = text.find(';');
-  const std::string_view for_ring = text.substr(0, semicolon);
-  const auto arrow = for_ring.find("->");
-  Words words = split_words(trim(for_ring.substr(0, arrow)));
-  step.text = shown(words, step.payload);
-  take_times(step, words);
+/// The verb with its arguments, and the socket that it acts on.
+void parse_verb(Step& step, Words words, Sockets& sockets) {
   const std::string name = take_name(words);
   step.overlap = take_overlap(words);
   if (words.empty()) refuse_step("a step needs a verb, as in 'send 1024'");
@@ -121,7 +110,10 @@ Step parse_step(std::string_view written, Engine engine, std::vector<std::string
   } else if (!name.empty()) {
     step.socket = known_socket(sockets, name);
   }
-  parse_expectation(step, arrow == std::string_view::npos ? "ok" : for_ring.substr(arrow + 2));
+}
+
+/// Refuses what does not go together.
+void check(const Step& step) {
   if (step.at_most_ns > 0 && step.at_most_ns < step.at_least_ns) {
     refuse_step("it cannot end after the one time and within the other");
   }
@@ -134,6 +126,24 @@ Step parse_step(std::string_view written, Engine engine, std::vector<std::string
   if (step.overlap > Overlap::start && step.limited) {
     refuse_step("a linked step cannot have a time limit: it is a link itself");
   }
+}
+
+}  // namespace
+
+Step parse_step(std::string_view written, Engine engine, std::vector<std::string>& sockets) {
+  Step step;
+  std::string unquoted(written);
+  step.payload = take_quoted(unquoted);
+  const std::string_view text = unquoted;
+  const auto semicolon = text.find(';');
+  const std::string_view for_ring = text.substr(0, semicolon);
+  const auto arrow = for_ring.find("->");
+  Words words = split_words(trim(for_ring.substr(0, arrow)));
+  step.text = shown(words, step.payload);
+  take_times(step, words);
+  parse_verb(step, std::move(words), sockets);
+  parse_expectation(step, arrow == std::string_view::npos ? "ok" : for_ring.substr(arrow + 2));
+  check(step);
   if (semicolon == std::string_view::npos) return step;
   Words instead = split_words(text.substr(semicolon + 1));
   if (instead.empty() || instead[0] != "syscall") {
