@@ -192,10 +192,9 @@ ExitCode perform_atlas(const Options& options) {
 
 ExitCode perform_merge(const Options& options) {
   require_writable(options.json_path);
-  const std::string& one = options.sides[0];
-  const std::string& other = options.sides[1];
-  const RunResult result =
-      merge({one, read_result(one)}, {other, read_result(other)}, options.command_line);
+  const ResultFile one{options.sides[0], read_result(options.sides[0])};
+  const ResultFile other{options.sides[1], read_result(options.sides[1])};
+  const RunResult result = merge(one, other, options.command_line);
   write_result(options.json_path, run_json(result));
   print_report(options, run_report(result, terminal_style()));
   return exit_code(result);

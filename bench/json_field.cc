@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -133,8 +134,10 @@ unsigned JsonField::small_count() const {
 }
 
 double JsonField::number() const {
-  if (!value_->is_number()) reject("is not a number");
-  return value_->get<double>();
+  constexpr double kMost = 1e15;
+  const double number = value_->is_number() ? value_->get<double>() : HUGE_VAL;
+  if (!(std::abs(number) <= kMost)) reject("is not a number up to 10^15");
+  return number;
 }
 
 bool JsonField::flag() const {

@@ -39,7 +39,8 @@ class JsonField {
   std::uint64_t count() const;        ///< a whole number, 0 to 2^64-1
   std::int64_t signed_count() const;  ///< a whole number, -2^63 to 2^63-1
   unsigned small_count() const;       ///< a whole number, 0 to 2^32-1
-  double number() const;              ///< any number
+  /// Any number up to 10^15 in size: no more was ever measured, and sums and products stay finite.
+  double number() const;
   bool flag() const;
   std::string text() const;
 

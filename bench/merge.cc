@@ -53,7 +53,7 @@ void require_same_run(const ResultFile& client, const ResultFile& server) {
 
 Bytes join(const Bytes& sender, const Bytes& receiver) {
   return {sender.sent, receiver.received,
-          static_cast<std::int64_t>(sender.sent) - static_cast<std::int64_t>(receiver.received),
+          static_cast<std::int64_t>(sender.sent - receiver.received),  // modulo 2^64: may be < 0
           receiver.declared};
 }
 

@@ -158,6 +158,7 @@ constexpr unsigned kLoads = kRunBit | kDriveBit;              ///< have a client
 constexpr unsigned kMixed = kRunBit | kDriveBit | kServeBit;  ///< play one mix
 
 constexpr const char* kWhat = "What is played";
+constexpr const char* kMerged = "What is merged";
 constexpr const char* kAmount = "How much of it";
 constexpr const char* kWhere = "Where and how";
 constexpr const char* kOutput = "Output and configuration";
@@ -168,7 +169,7 @@ constexpr OptionSpec kSpecs[] = {
      "graceful=70,rst-client=30; the first is the baseline\n"
      "(default: graceful rst-client)",
      true},
-    {"sides", "RESULT.json", kMergeBit, OptionKind::list, "sides", apply_sides, kWhat,
+    {"sides", "RESULT.json", kMergeBit, OptionKind::list, "sides", apply_sides, kMerged,
      "two: what drive --json wrote, and what serve --json\nwrote, in either order", true},
     {"target", "HOST:PORT", kDriveBit, OptionKind::text, "target",
      [](Options& o, const OptionValues& v) {

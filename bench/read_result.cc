@@ -2,9 +2,12 @@
 #include "bench/read_result.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <iterator>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
 
 #include "bench/account.h"
 #include "bench/json_field.h"
@@ -34,12 +37,18 @@ std::uint64_t count_if(bool is_known, const JsonField& field) {
   return 0;
 }
 
+std::string one_of(const JsonField& field, std::initializer_list<std::string_view> known) {
+  const std::string word = field.text();
+  if (std::find(known.begin(), known.end(), word) != known.end()) return word;
+  field.reject(fmt::format("is none of {}", fmt::join(known, ", ")));
+}
+
 PlayedSide read_side(const JsonField& field) {
   const std::string name = field.text();
   for (const PlayedSide side : {PlayedSide::both, PlayedSide::client, PlayedSide::server}) {
     if (name == side_name(side)) return side;
   }
-  field.reject("is none of both, client and server");
+  field.reject("is none of both, client, server");
 }
 
 Context read_context(const JsonField& json) {
@@ -51,9 +60,9 @@ Context read_context(const JsonField& json) {
   context.compiler = json["compiler"].text();
   context.cpu_model = json["cpu_model"].text();
   context.cpus = json["cpus"].small_count();
-  context.lab = json["lab"].text();
-  context.layout = json["layout"].text();
-  context.family = json["family"].text();
+  context.lab = one_of(json["lab"], {"private", "host"});
+  context.layout = one_of(json["layout"], {"pair", "single"});
+  context.family = one_of(json["family"], {"ipv4", "ipv6", "unix"});
   context.congestion_control = json["congestion_control"].text();
   context.threads = json["threads"].small_count();
   context.concurrency = json["concurrency"].small_count();
@@ -141,7 +150,7 @@ ScenarioResult read_scenario(const JsonField& json, PlayedSide side) {
 }
 
 ErrorRow read_error(const JsonField& json) {
-  return {json["scenario"].text(),  json["side"].text(),
+  return {json["scenario"].text(),  one_of(json["side"], {"client", "server"}),
           json["step"].text(),      json["step_number"].small_count(),
           json["operation"].text(), json["errno"].text(),
           json["class"].text(),     json["expected"].flag(),

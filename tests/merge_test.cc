@@ -3,12 +3,19 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <fstream>
 #include <functional>
+#include <nlohmann/json.hpp>
 
+#include "bench/account.h"
+#include "bench/read_result.h"
+#include "bench/report_json.h"
 #include "bench/verdicts.h"
 #include "ring/error.h"
 #include "tests/sample_results.h"
+#include "workloads/scenario_file.h"
 
 namespace ringchurn {
 namespace {
@@ -253,6 +260,88 @@ TEST(Merge, WhetherSomebodyListensIsForTheServerToSay) {
   RunResult server = side(kServer);
   server.scenarios[0].has_server = false;
   EXPECT_FALSE(merged(side(kClient), server).scenarios[0].has_server);
+}
+
+// -- from one load's facts ------------------------------------------------------------------------
+
+ScenarioRecord record(const Ledger& ledger, std::uint64_t sent, std::uint64_t received) {
+  ScenarioRecord record;
+  record.ledger = ledger;
+  record.established = ledger.opened;
+  record.sent_bytes = sent;
+  record.received_bytes = received;
+  record.outcomes[{3, Outcome::eof}] = {ledger.finished, true};
+  return record;
+}
+
+/// A client's and a server's thread that played two scenarios; the counters are both sides'.
+LoadFacts facts_of(PlayedSide side) {
+  LoadFacts facts;
+  facts.elapsed_s = 2;
+  facts.user_share = 0.25;
+  facts.ksoftirqd_ns = 1'000'000;
+  if (side != kServer) {
+    facts.workers.emplace_back().client = {record({100, 97, 2, 1}, 110, 90),
+                                           record({50, 50, 0, 0}, 50, 50)};
+    facts.workers.back().client[0].latency.connect.record(1'234'567);
+    facts.workers.back().client_ended = 149;
+    facts.workers.back().ring_enters = 100;
+    facts.client_cpu_ns = 1'490'000;
+    facts.process_cpu_ns += 1'510'000;
+  }
+  if (side != kClient) {
+    facts.workers.emplace_back().server = {record({100, 98, 1, 1}, 95, 105),
+                                           record({50, 50, 0, 0}, 50, 50)};
+    facts.workers.back().ring_enters = 30;
+    facts.server_cpu_ns = 1'192'000;
+    facts.process_cpu_ns += 1'203'000;
+  }
+  const char* values = side == kClient   ? "100 40 0 600 5"
+                       : side == kServer ? "50 7 150 700 2"
+                                         : "150 47 150 1300 7";
+  facts.kernel.parse(std::string("Tcp: TW OutRsts PassiveOpens OutSegs DelayedACKs\nTcp: ") +
+                     values + "\n");
+  return facts;
+}
+
+RunResult accounted(PlayedSide side) {
+  Plan plan;
+  plan.scenarios = {compile(find_scenario("graceful")), compile(find_scenario("rst-client"))};
+  RunResult result;
+  result.context = side == PlayedSide::both ? sample_context() : sample_side(side).context;
+  const LoadFacts facts = facts_of(side);
+  account(plan, {0.7, 0.3}, facts, result);
+  result.verdicts = judge(result, facts);
+  return result;
+}
+
+RunResult through_json(const RunResult& result) {
+  const std::string path =
+      testing::TempDir() + "merge_test." + std::to_string(::getpid()) + ".json";
+  std::ofstream(path) << run_json(result);
+  RunResult read = read_result(path);
+  ::unlink(path.c_str());
+  return read;
+}
+
+TEST(Merge, TheSidesOfALoadGiveTheSameAccountAsTheWhole) {
+  using nlohmann::json;
+  const json whole = json::parse(run_json(accounted(PlayedSide::both)));
+  const json parts = json::parse(
+      run_json(merged(through_json(accounted(kClient)), through_json(accounted(kServer)))));
+  EXPECT_EQ(parts["scenarios"], whole["scenarios"]);
+  EXPECT_EQ(parts["kernel"], whole["kernel"]);
+  EXPECT_THAT(parts["errors"], testing::UnorderedElementsAreArray(whole["errors"]));
+  for (const auto& [name, value] : whole["cost"].items()) {
+    if (name == "ksoftirqd_us") continue;  // of two machines here
+    EXPECT_NEAR(parts["cost"][name].get<double>(), value.get<double>(), 1e-9) << name;
+  }
+  for (std::size_t i = 0; i < 6; ++i) {  // those about the account
+    const json &one = parts["verdicts"][i], &other = whole["verdicts"][i];
+    EXPECT_EQ(one["name"], other["name"]);
+    EXPECT_EQ(one["ok"], other["ok"]);
+    EXPECT_EQ(one["evidence"], other["evidence"]);
+  }
 }
 
 struct NoPair {

@@ -128,7 +128,7 @@ TEST_F(Served, WhatCannotBePlayedIsRefused) {
   EXPECT_THAT(error("/scenarios/1/name", "mine"), HasSubstr("scenarios has 'mine' twice"));
   EXPECT_THAT(error("/scenarios/1/name", "\x1b[31m"), HasSubstr("not printable"));
   EXPECT_THAT(error("/scenarios/1/weight", 0), HasSubstr("weight is not above 0"));
-  EXPECT_THAT(error("/scenarios/1/weight", 1e300), HasSubstr("weight is not above 0"));
+  EXPECT_THAT(error("/scenarios/1/weight", 1e300), HasSubstr("weight is not a number up to"));
   EXPECT_THAT(error("/scenarios/1/address", "web"), HasSubstr("not a numeric ipv4 address"));
   EXPECT_THAT(error("/scenarios/1/address", std::string("127.0.0.1\0x", 11)),
               HasSubstr("not a numeric ipv4 address"));
