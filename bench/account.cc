@@ -93,6 +93,7 @@ std::vector<CounterRow> undeclared_rows(const RunResult& result, const KernelCou
   names.insert({"OutSegs", "TW", "DelayedACKs", "RetransSegs", "TCPTimeWaitOverflow",
                 "ListenOverflows", "ListenDrops"});
   std::vector<CounterRow> rows;
+  rows.reserve(names.size());
   for (const std::string& name : names) {
     rows.push_back({.name = name, .measured = counted[name], .is_declared = false});
   }
@@ -127,7 +128,7 @@ Cost cost_of(const MeasuredPart& facts) {
   Cost cost;
   cost.connections = facts.connections;
   if (cost.connections == 0 || facts.elapsed_s <= 0) return cost;
-  const double connections = static_cast<double>(cost.connections);
+  const auto connections = static_cast<double>(cost.connections);
   const auto each_us = [&](std::uint64_t ns) {
     return static_cast<double>(ns) / 1e3 / connections;
   };

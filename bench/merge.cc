@@ -126,7 +126,7 @@ Cost join_costs(const RunResult& client, const RunResult& server, const KernelCo
   Cost cost;
   cost.connections = ours.connections;
   if (cost.connections == 0) return cost;
-  const double connections = static_cast<double>(cost.connections);
+  const auto connections = static_cast<double>(cost.connections);
   const double share = static_cast<double>(theirs.connections) / connections;
   const double client_cpu_us = ours.cpu_us_per_connection;
   const double server_cpu_us = theirs.cpu_us_per_connection * share;

@@ -38,7 +38,7 @@ std::uint64_t count_if(bool is_known, const JsonField& field) {
 }
 
 std::string one_of(const JsonField& field, std::initializer_list<std::string_view> known) {
-  const std::string word = field.text();
+  std::string word = field.text();
   if (std::find(known.begin(), known.end(), word) != known.end()) return word;
   field.reject(fmt::format("is none of {}", fmt::join(known, ", ")));
 }

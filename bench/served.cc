@@ -47,7 +47,7 @@ Json scenario_json(const ServedScenario& scenario, int domain) {
 // -- reading --------------------------------------------------------------------------------------
 
 int read_domain(const JsonField& field) {
-  const std::string name = field.text();
+  std::string name = field.text();
   for (const auto& [known, domain] : kDomains) {
     if (name == known) return domain;
   }
@@ -55,7 +55,7 @@ int read_domain(const JsonField& field) {
 }
 
 std::string read_run_id(const JsonField& field) {
-  const std::string id = field.text();
+  std::string id = field.text();
   if (id.size() != 16 || id.find_first_not_of("0123456789abcdef") != id.npos) {
     field.reject("is not 16 hex digits");
   }
@@ -63,14 +63,14 @@ std::string read_run_id(const JsonField& field) {
 }
 
 std::string read_name(const JsonField& field) {
-  const std::string name = field.text();
+  std::string name = field.text();
   if (name.empty() || printable(name) != name) field.reject("is empty or not printable");
   return name;
 }
 
 /// Neither is sent anywhere before it is known to be an address: a name would have to be resolved.
 std::string read_address(const JsonField& field, int domain) {
-  const std::string text = field.text();
+  std::string text = field.text();
   if (domain == AF_UNIX) {
     const bool fits = !text.empty() && text != "@" && text.size() < sizeof(sockaddr_un::sun_path);
     if (!fits || text.find('\0') != text.npos) field.reject("is not a path or @NAME of a socket");
