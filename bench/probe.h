@@ -15,7 +15,7 @@ struct ProbeResult {
   /// A process took the connection out of the accept queue, or ended it in good order. That it was
   /// established says nothing: the kernel completes handshakes by itself. nullopt: it failed, or
   /// nobody here can tell (another machine or network namespace; TCP_DEFER_ACCEPT).
-  std::optional<bool> is_taken;
+  std::optional<bool> is_taken{};
   double elapsed_s = 0;  ///< until that was known, at most the time it was given
 
   /// The address refuses connections: nobody listens there.

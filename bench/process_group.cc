@@ -32,8 +32,9 @@ std::optional<std::uint64_t> cpu_time_ns(pid_t pid) {
 
 std::optional<std::uint64_t> count_fds(pid_t pid) {
   const std::string path = directory_of(pid) + "/fd";
-  // The directory's size is the number of its entries since Linux 6.2, for any user to see, and a
-  // server with 100,000 of them is not kept from its work while they are listed.
+  // Since Linux 6.2 the directory's size is the number of descriptors in use, for any user to see,
+  // and one with 100,000 need not be listed. It counts numbers, not files (proc_readfd_count() in
+  // fs/proc/fd.c): accept(2) takes its number before it waits.
   struct stat directory {};
   if (::stat(path.c_str(), &directory) == 0 && directory.st_size > 0) {
     return static_cast<std::uint64_t>(directory.st_size);

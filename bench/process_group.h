@@ -25,9 +25,10 @@ struct ProcessTotals {
   /// backwards. Missing: what a process spent between the last look and its end, and children that
   /// came and went between two looks. A thread that is running counts up to its last timer tick.
   std::uint64_t cpu_ns = 0;
-  /// Open descriptors. io_uring's direct descriptors are not among them. nullopt if those of one
-  /// process may not be counted: another user's, before Linux 6.2.
-  std::optional<std::uint64_t> fds;
+  /// Open descriptors. io_uring's direct descriptors are not among them; one that the kernel has
+  /// put aside for each thread that is blocked in accept(2) is. nullopt if those of one process may
+  /// not be counted: another user's, before Linux 6.2.
+  std::optional<std::uint64_t> fds{};
 };
 
 /// Used by one thread at a time.

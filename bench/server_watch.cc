@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -27,20 +28,28 @@
 namespace ringchurn {
 namespace {
 
-/// The inode number of every socket that process `pid` has a descriptor of, and the descriptor's
-/// path. False if it may not be looked at, or is gone.
+/// Every descriptor of process `pid`: its path, and what it leads to. False if they may not be
+/// looked at, or the process is gone.
 template <typename Take>
-bool for_each_socket(pid_t pid, const Take& take) {
-  constexpr std::string_view kSocket = "socket:[";
+bool for_each_descriptor(pid_t pid, const Take& take) {
   std::error_code error;
   std::filesystem::directory_iterator entries(fmt::format("/proc/{}/fd", pid), error), end;
   if (error) return false;
   for (; !error && entries != end; entries.increment(error)) {
     std::error_code closed_meanwhile;
-    const std::string link = std::filesystem::read_symlink(entries->path(), closed_meanwhile);
-    if (link.starts_with(kSocket)) take(std::stoull(link.substr(kSocket.size())), entries->path());
+    const std::string target = std::filesystem::read_symlink(entries->path(), closed_meanwhile);
+    if (!closed_meanwhile) take(entries->path(), target);
   }
   return true;
+}
+
+/// The inode number in "socket:[123]"; 0 for what is no socket.
+std::uint64_t socket_inode(std::string_view target) {
+  constexpr std::string_view kSocket = "socket:[";
+  std::uint64_t inode = 0;
+  if (!target.starts_with(kSocket)) return inode;
+  std::from_chars(target.data() + kSocket.size(), target.data() + target.size(), inode);
+  return inode;
 }
 
 bool is_systemd(pid_t pid) {
@@ -148,8 +157,9 @@ std::optional<ServerWatch> ServerWatch::of_listener(const sockaddr* address, soc
   std::vector<pid_t> holders;
   for (const pid_t pid : all_processes()) {
     bool holds = false;
-    for_each_socket(pid,
-                    [&](std::uint64_t inode, const auto&) { holds |= inodes.contains(inode); });
+    for_each_descriptor(pid, [&](const auto&, const std::string& target) {
+      holds |= inodes.contains(socket_inode(target));
+    });
     if (holds && !is_systemd(pid)) holders.push_back(pid);
   }
   ProcessGroup processes(holders);
@@ -163,16 +173,20 @@ ServerSample ServerWatch::sample() {
 
 ServerSample ServerWatch::inspect() {
   ServerSample sample = this->sample();
-  if (!sample.sockets) return sample;
-  // The tables last: a socket that connects meanwhile is in them.
   std::set<std::uint64_t> held;
+  std::uint64_t fds = 0;
   for (const pid_t pid : processes_.pids()) {
-    const bool is_seen = for_each_socket(pid, [&](std::uint64_t inode, const std::string& path) {
-      if (protocol_of(path).starts_with("TCP")) held.insert(inode);
-    });
+    const bool is_seen =
+        for_each_descriptor(pid, [&](const std::string& path, const std::string& target) {
+          ++fds;
+          const std::uint64_t inode = socket_inode(target);
+          if (inode != 0 && protocol_of(path).starts_with("TCP")) held.insert(inode);
+        });
     if (!is_seen) return sample;
   }
-  const auto known = inodes_in_tables();
+  sample.totals.fds = fds;
+  // The tables last: a socket that connects meanwhile is in them.
+  const auto known = sample.sockets ? inodes_in_tables() : std::nullopt;
   if (!known) return sample;
   sample.reset_sockets = std::count_if(
       held.begin(), held.end(), [&](std::uint64_t inode) { return !known->contains(inode); });
@@ -217,7 +231,7 @@ Settled settled(ServerWatch& watch, const ServerSample& before, std::chrono::mil
   const auto start = Clock::now();
   const auto rested = [start] { return Clock::now() - start; };
   while (rested() < limit) {
-    const ServerSample now = watch.sample();
+    const ServerSample now = watch.inspect();
     if (!now.is_alive() || is_at_rest(now, before)) break;
     std::this_thread::sleep_for(kPause);
   }

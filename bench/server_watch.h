@@ -30,9 +30,9 @@ struct ServerSockets {
 /// The listeners of the watched address together: more than one with SO_REUSEPORT.
 struct AcceptQueue {
   unsigned listeners = 0;
-  std::uint64_t queue = 0;             ///< connections that wait for accept(2)
-  std::uint64_t limit = 0;             ///< the backlog; a listener's queue holds one more
-  std::optional<std::uint64_t> drops;  ///< see Listener::drops; of the listeners there are now
+  std::uint64_t queue = 0;               ///< connections that wait for accept(2)
+  std::uint64_t limit = 0;               ///< the backlog; a listener's queue holds one more
+  std::optional<std::uint64_t> drops{};  ///< see Listener::drops; of the listeners there are now
 };
 
 /// A server at one moment. What may not be seen is nullopt, never 0.
@@ -72,8 +72,8 @@ class ServerWatch {
   /// of TCP sockets of this machine.
   ServerSample sample();
 
-  /// A sample with `reset_sockets`: looks at every single descriptor, which takes some
-  /// microseconds for each. For the moments before and after a load.
+  /// A sample with `reset_sockets` and the exact number of descriptors: looks at every single one,
+  /// which takes some microseconds for each. For the moments before and after a load.
   ServerSample inspect();
 
  private:

@@ -1,4 +1,4 @@
-// The rules, and how they are told: see survival.h.
+// The rules, each with its numbers: see survival.h.
 #include "bench/survival.h"
 
 #include <fmt/format.h>
@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "bench/json.h"
 #include "workloads/outcome.h"
 
 namespace ringchurn {
@@ -279,42 +278,6 @@ std::vector<std::string> remarks_on(const SurvivalFacts& facts) {
   return remarks;
 }
 
-Json totals_json(const ProcessTotals& totals) {
-  return {{"processes", totals.processes}, {"stopped", totals.stopped},
-          {"ended", totals.ended},         {"threads", totals.threads},
-          {"rss_bytes", totals.rss_bytes}, {"cpu_ns", totals.cpu_ns},
-          {"fds", or_null(totals.fds)}};
-}
-
-Json sample_json(const ServerSample& sample) {
-  Json json = totals_json(sample.totals);
-  json["sockets"] = nullptr;
-  if (const auto& sockets = sample.sockets) {
-    json["sockets"] = {{"ESTABLISHED", sockets->established},
-                       {"CLOSE_WAIT", sockets->close_wait},
-                       {"FIN_WAIT2", sockets->fin_wait2},
-                       {"FIN_WAIT2_orphans", sockets->fin_wait2_orphans},
-                       {"reset", or_null(sample.reset_sockets)}};
-  }
-  json["accept_queue"] = nullptr;
-  if (const auto& queue = sample.accept_queue) {
-    json["accept_queue"] = {{"listeners", queue->listeners},
-                            {"queue", queue->queue},
-                            {"limit", queue->limit},
-                            {"drops", or_null(queue->drops)}};
-  }
-  return json;
-}
-
-Json server_json(const WatchedServer& server) {
-  return {{"before", sample_json(server.before)},
-          {"worst", server.samples > 0 ? sample_json(server.worst) : Json(nullptr)},
-          {"after", sample_json(server.after.sample)},
-          {"rest_s", server.after.rest_s},
-          {"samples", server.samples},
-          {"stopped_samples", server.stopped_samples}};
-}
-
 template <typename T>
 void raise(T& most, const T& value) {
   most = std::max(most, value);
@@ -390,34 +353,6 @@ SurvivalVerdict judge_survival(const SurvivalFacts& facts) {
   const bool is_seen = facts.server || facts.probe.error == 0 || facts.script_finished;
   if (!is_seen) judge(Survival::unknown, verdict.evidence);
   return verdict;
-}
-
-std::string survival_text(const SurvivalVerdict& verdict, const TextStyle& style) {
-  constexpr std::size_t kIndent = 2;
-  const Tint tint = verdict.survival == Survival::survived  ? Tint::good
-                    : verdict.survival == Survival::unknown ? Tint::none
-                                                            : Tint::bad;
-  const std::string name = survival_name(verdict.survival);
-  std::string text = fmt::format("Server: {}\n", tinted(name, tint, style));
-  text += hanging(verdict.evidence, style.width, kIndent);
-  for (const std::string& remark : verdict.remarks) text += hanging(remark, style.width, kIndent);
-  return text;
-}
-
-Json survival_json(const SurvivalFacts& facts, const SurvivalVerdict& verdict) {
-  const ProbeResult& probe = facts.probe;
-  return {{"survival", survival_name(verdict.survival)},
-          {"evidence", verdict.evidence},
-          {"remarks", verdict.remarks},
-          {"connections", facts.connections},
-          {"in_flight", facts.in_flight},
-          {"longest_silence_s", facts.longest_silence_s},
-          {"probe",
-           {{"error", probe.error == 0 ? Json(nullptr) : Json(error_name(probe.error))},
-            {"is_taken", or_null(probe.is_taken)},
-            {"elapsed_s", probe.elapsed_s}}},
-          {"script_finished", or_null(facts.script_finished)},
-          {"server", facts.server ? server_json(*facts.server) : Json(nullptr)}};
 }
 
 }  // namespace ringchurn

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "bench/json.h"
 #include "bench/probe.h"
 #include "bench/server_watch.h"
 #include "bench/text.h"
@@ -83,6 +83,6 @@ std::string survival_text(const SurvivalVerdict& verdict, const TextStyle& style
 
 /// The facts and the verdict: {"survival", "evidence", "remarks", "connections", "in_flight",
 /// "longest_silence_s", "probe", "script_finished", "server"}. What is not known is null.
-nlohmann::ordered_json survival_json(const SurvivalFacts& facts, const SurvivalVerdict& verdict);
+Json survival_json(const SurvivalFacts& facts, const SurvivalVerdict& verdict);
 
 }  // namespace ringchurn
