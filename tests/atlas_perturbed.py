@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Every expectation can fail. An atlas that says "as expected" of everything proves nothing unless
-each thing that a scenario file expects is really looked at. So each of them is made wrong in turn, in a
-copy of the file in which nothing else is: every step's outcome, the implicit ok too, for io_uring
-and behind `; syscall`; every `after`; every counter of [kernel]; every number of [delivered]. Each
-copy must come out unexpected, at the very place that is wrong, and the atlas must exit with 3.
+each thing that a scenario file expects is really looked at. So each of them is made wrong in turn,
+in a copy of the file in which nothing else is: every step's outcome, the implicit ok too, for
+io_uring and behind `; syscall`; every `after`; every counter of [kernel]; every number of
+[delivered]. Each copy must come out unexpected, at the very place that is wrong, and the atlas must
+exit with 3.
 
 A step behind which the loader wants the socket closed (`close`, `die`, `disconnect`) cannot be said
 to fail: it is said to take 30 s instead, which it never does.

@@ -211,12 +211,11 @@ TEST_F(EndTest, ATextIsFoundOverManySends) {
 }
 
 TEST_F(EndTest, WhatIsBehindALandmarkStaysForTheNextStep) {
-  EXPECT_EQ(
-      bytes_of_200(compile_text(
-          R"('connect', 'send "GET /1\r\n\r\nGET /2\r\n\r\nbody"', 'recv-eof', 'close')",
-          R"('accept', 'recv until "\r\n\r\n"', 'recv until "/2"', 'recv 4', 'recv until "d" plus 1',
-                   'recv dontwait -> EAGAIN', 'close')")),
-      all_finished(200, 200) + "4800 0");
+  EXPECT_EQ(bytes_of_200(compile_text(
+                R"('connect', 'send "GET /1\r\n\r\nGET /2\r\n\r\nbody"', 'recv-eof', 'close')",
+                R"('accept', 'recv until "\r\n\r\n"', 'recv until "/2"', 'recv 4',
+                   'recv until "d" plus 1', 'recv dontwait -> EAGAIN', 'close')")),
+            all_finished(200, 200) + "4800 0");
 }
 
 TEST_F(EndTest, ALandmarkMayBeManyBuffersAway) {
