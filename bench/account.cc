@@ -21,10 +21,11 @@ std::vector<ScenarioRecord> add_up(const Plan& plan, const std::vector<WorkerRep
 
 /// Of one side, what the other end did is not known: neither what was lost, nor, for what was sent,
 /// how much was to be received.
-Bytes bytes_between(const ScenarioRecord& from, const ScenarioRecord& to, std::uint64_t declared,
-                    bool is_sender_alone, bool is_receiver_alone) {
+Bytes bytes_between(const ScenarioRecord& from, const ScenarioRecord& to,
+                    std::optional<std::uint64_t> declared, bool is_sender_alone,
+                    bool is_receiver_alone) {
   Bytes bytes{from.sent_bytes, to.received_bytes, 0, {}};
-  if (!is_sender_alone) bytes.declared = declared * to.ledger.finished;
+  if (!is_sender_alone && declared) bytes.declared = *declared * to.ledger.finished;
   if (is_sender_alone || is_receiver_alone) return bytes;
   bytes.lost = static_cast<std::int64_t>(bytes.sent) - static_cast<std::int64_t>(bytes.received);
   return bytes;
@@ -110,17 +111,18 @@ void allow_overtaken_acks(const KernelCounters& counted, std::vector<CounterRow>
   }
 }
 
-/// The whole load as one measured part: connections are the client's, where there is one.
-MeasuredPart whole(const LoadFacts& facts) {
+/// The whole load as one measured part. Connections are those that ended on the client's side, or
+/// on the server's if that is all there is.
+MeasuredPart whole(const LoadFacts& facts, const RunResult& result) {
   MeasuredPart part{facts};
   for (const WorkerReport& worker : facts.workers) {
-    part.connections += worker.client.empty() ? 0 : worker.client_ended;
+    part.connections += worker.client_ended;
     part.ring_enters += worker.ring_enters;
   }
-  const bool serves = std::all_of(facts.workers.begin(), facts.workers.end(),
-                                  [](const WorkerReport& worker) { return worker.client.empty(); });
-  if (!serves) return part;
-  for (const WorkerReport& worker : facts.workers) part.connections += worker.server_ended;
+  if (result.context.side != PlayedSide::server) return part;
+  for (const ScenarioResult& scenario : result.scenarios) {
+    part.connections += scenario.server.finished + scenario.server.unexpected;
+  }
   return part;
 }
 
@@ -178,19 +180,21 @@ void account(const Plan& plan, const std::vector<double>& weights, const LoadFac
   const bool server_alone = result.context.side == PlayedSide::server;
   for (std::size_t i = 0; i < plan.scenarios.size(); ++i) {
     const Scenario& scenario = plan.scenarios[i];
-    result.scenarios.push_back({scenario.name, first_sentence(scenario.about), weights[i],
-                                scenario.has_server(), client[i].established, client[i].ledger,
-                                server[i].ledger,
-                                bytes_between(client[i], server[i], scenario.delivered_to_server,
-                                              client_alone, server_alone),
-                                bytes_between(server[i], client[i], scenario.delivered_to_client,
-                                              server_alone, client_alone),
-                                client[i].latency, declared_by(scenario, plan)});
+    // What somebody else's server sends is its own affair.
+    const bool is_foreign = !result.context.target.empty();
+    const auto to_client = is_foreign ? std::nullopt : std::optional(scenario.delivered_to_client);
+    result.scenarios.push_back(
+        {scenario.name, first_sentence(scenario.about), weights[i], scenario.has_server(),
+         client[i].established, client[i].ledger, server[i].ledger,
+         bytes_between(client[i], server[i], scenario.delivered_to_server, client_alone,
+                       server_alone),
+         bytes_between(server[i], client[i], to_client, server_alone, client_alone),
+         client[i].latency, declared_by(scenario, plan)});
     add_error_rows(scenario, Side::client, client[i], result.errors);
     if (scenario.has_server()) add_error_rows(scenario, Side::server, server[i], result.errors);
   }
   account_kernel(facts.kernel, facts.client_cpu_ns.has_value(), result);
-  result.cost = cost_of(facts.measured ? *facts.measured : whole(facts));
+  result.cost = cost_of(facts.measured ? *facts.measured : whole(facts, result));
 }
 
 }  // namespace ringchurn

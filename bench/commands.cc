@@ -89,7 +89,7 @@ void print_report(const Options& options, const std::string& text) {
 
 ExitCode perform_run(const Options& options) {
   const Plan plan = make_plan(options);
-  const RunResult result = run(options, plan, {prepare(options, plan), {}, {}, {}});
+  const RunResult result = run(options, plan, {prepare(options, plan), {}, {}, {}, {}});
   write_result(options.json_path, run_json(result));
   print_report(options, run_report(result, terminal_style()));
   return exit_code(result);

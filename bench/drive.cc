@@ -105,8 +105,9 @@ std::vector<Endpoint> endpoints_of(const DrivePlan& drive) {
 }
 
 RunResult play(const DrivePlan& drive, const Lab& lab) {
+  const std::string target = drive.run_id.empty() ? numeric(drive.targets.front()) : "";
   return run(drive.options, drive.plan,
-             {lab, Side::client, [&drive] { return endpoints_of(drive); }, drive.run_id});
+             {lab, Side::client, [&drive] { return endpoints_of(drive); }, target, drive.run_id});
 }
 
 /// One connection more, when the load is over. False if it does not come to its end.

@@ -222,6 +222,9 @@ RunResult merge(const ResultFile& one, const ResultFile& other, const std::strin
   result.merged = Merged{{client_file.path, client.context},
                          {server_file.path, server.context},
                          same_network(client.context, server.context)};
+  result.open_loop = client.open_loop;
+  result.longest_silence_s = client.longest_silence_s;
+  result.port_limited = client.port_limited;
   result.interrupted = client.interrupted || server.interrupted;
   join_scenarios(client, server, result);
   const KernelCounters counted = join_counters(client, server, result);

@@ -405,6 +405,9 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   if (options.command == Command::drive && options.target.empty() && options.from_serve.empty()) {
     fail_usage("drive needs a target: HOST:PORT, unix:PATH, or --from-serve FILE");
   }
+  if (!options.from_serve.empty() && options.warm_up.count() > 0) {
+    fail_usage("the server's side cannot tell a warm-up from the load: leave --warm-up out");
+  }
   if (!options.from_serve.empty() && !options.arms.empty()) {
     fail_usage("what is played stands in the file of --from-serve: leave --mix and --scenario out");
   }

@@ -73,6 +73,7 @@ Context read_context(const JsonField& json) {
   context.run_id = text_or_empty(json["run_id"]);
   context.host = text_or_empty(json["host"]);
   context.network = text_or_empty(json["network"]);
+  context.target = text_or_empty(json["target"]);
   for (const auto& [name, value] : json["sysctls"].members()) {
     context.sysctls.emplace_back(name, value.text());
   }
@@ -168,6 +169,18 @@ CounterRow read_counter(const std::string& name, const JsonField& json) {
   return row;
 }
 
+void read_pace(const JsonField& json, RunResult& result) {
+  result.context.warm_up_s = json["warm_up_s"].number();
+  result.longest_silence_s = json["longest_silence_s"].number();
+  result.port_limited = json["port_limited"].count();
+  const JsonField loop = json["open_loop"];
+  if (loop.is_null()) return;
+  result.open_loop = {
+      loop["asked_per_s"].number(), one_of(loop["arrivals"], {"constant", "poisson"}),
+      loop["begun"].count(),        loop["held_back"].count(),
+      loop["never_begun"].count(),  read_percentiles(loop["lag_ns"])};
+}
+
 Cost read_cost(const JsonField& json) {
   Cost cost;
   cost.connections = json["connections"].count();
@@ -231,6 +244,7 @@ RunResult read_result(const std::string& path) {
     result.kernel.push_back(read_counter(name, row));
   }
   result.asked_for = asked_for(result);
+  read_pace(json["pace"], result);
   result.cost = read_cost(json["cost"]);
   for (const JsonField& verdict : json["verdicts"].elements()) {
     result.verdicts.push_back(read_verdict(verdict));

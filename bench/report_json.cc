@@ -57,6 +57,7 @@ Json context_json(const Context& context) {
           {"run_id", or_null(context.run_id)},
           {"host", or_null(context.host)},
           {"network", or_null(context.network)},
+          {"target", or_null(context.target)},
           {"sysctls", sysctls}};
 }
 

@@ -27,11 +27,17 @@ std::string section(std::string_view title, const Table& table, const TextStyle&
   return section(title, table.empty() ? "  none\n" : table.text(style), style);
 }
 
+std::string ends_text(const Context& context) {
+  if (context.side == PlayedSide::both) return "layout " + context.layout;
+  return fmt::format("the {}'s end alone{}{}", side_name(context.side),
+                     context.target.empty() ? "" : ", against ", context.target);
+}
+
 /// The first lines: of what, in what setting, on what machine.
 std::string header(std::string_view title, const Context& context, const TextStyle& style) {
   const std::string what = fmt::format(
-      "{} lab, {}, {}, layout {}, threads {}, concurrency {}, seed {}, started {}", context.lab,
-      context.family, context.congestion_control, context.layout, context.threads,
+      "{} lab, {}, {}, {}, threads {}, concurrency {}, seed {}, started {}", context.lab,
+      context.family, context.congestion_control, ends_text(context), context.threads,
       grouped(std::uint64_t{context.concurrency}), context.seed, context.started_at);
   const std::string warm_up = context.warm_up_s == 0
                                   ? ""
@@ -252,9 +258,48 @@ std::string pace(const OpenLoop& loop, double elapsed_s, const TextStyle& style)
   return section("OPEN LOOP, what the generator itself did", table, style);
 }
 
+Cell count(const std::optional<std::uint64_t>& number) {
+  return number ? count(*number) : Cell("-");
+}
+
+/// What the server had, before the load, at most while it ran, and when it was left alone again.
+std::string held(const WatchedServer& server, const TextStyle& style) {
+  Table table({{""}, {"before", true}, {"at most", true}, {"after", true}});
+  const auto row = [&](const char* what, auto read) {
+    table.add({what, read(server.before), read(server.worst), read(server.after.sample)});
+  };
+  const auto sockets = [&](const char* what, std::uint64_t ServerSockets::*number) {
+    row(what, [number](const ServerSample& sample) {
+      return sample.sockets ? count((*sample.sockets).*number) : Cell("-");
+    });
+  };
+  row("descriptors", [](const ServerSample& sample) { return count(sample.totals.fds); });
+  row("threads", [](const ServerSample& sample) { return count(sample.totals.threads); });
+  row("memory, MiB", [](const ServerSample& sample) {
+    return Cell(grouped(static_cast<double>(sample.totals.rss_bytes) / (1 << 20), 1));
+  });
+  sockets("ESTABLISHED", &ServerSockets::established);
+  sockets("CLOSE_WAIT", &ServerSockets::close_wait);
+  sockets("FIN_WAIT2", &ServerSockets::fin_wait2);
+  row("accept queue", [](const ServerSample& sample) {
+    return sample.accept_queue ? count(sample.accept_queue->queue) : Cell("-");
+  });
+  return table.text(style);
+}
+
 std::string server(const RunResult& result, const TextStyle& style) {
   if (!result.server) return "";
-  return section("THE SERVER", survival_text(result.server->verdict, style), style);
+  const SurvivalFacts& facts = result.server->facts;
+  std::string text;
+  if (facts.server) {
+    text = held(*facts.server, style);
+    if (const auto us = server_cpu_us(facts)) {
+      text += fmt::format("  {} us of the server's CPU per connection, over the whole load\n",
+                          grouped(*us, 2));
+    }
+    text += '\n';
+  }
+  return section("THE SERVER", text + survival_text(result.server->verdict, style), style);
 }
 
 std::string verdicts(const std::vector<Verdict>& all, const TextStyle& style) {

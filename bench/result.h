@@ -39,6 +39,7 @@ struct Context {
   unsigned threads = 0;            ///< pairs, or single threads
   unsigned concurrency = 0;        ///< connections in flight at once, over all threads
   std::uint64_t seed = 0;
+  std::string target;      ///< drive: where the server is that is not ours; else empty
   double warm_up_s = 0;    ///< at the load's beginning: neither in latency, nor rate, nor cost
   std::string started_at;  ///< UTC, ISO 8601
   double elapsed_s = 0;    ///< of the load, first start to last end

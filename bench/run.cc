@@ -513,6 +513,8 @@ RunResult run(const Options& options, const Plan& plan, const Site& site) {
     const bool is_client = site.only == Side::client;
     describe_side(is_client ? PlayedSide::client : PlayedSide::server, site.run_id, result.context);
   }
+  result.context.target = site.target;
+  if (site.target.starts_with("unix:")) result.context.family = "unix";
   result.context.warm_up_s = std::chrono::duration<double>(options.warm_up).count();
   Crew crew(options, plan, site);
   const LoadFacts facts = crew.play();

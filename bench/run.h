@@ -22,6 +22,7 @@ struct Site {
   /// With one end alone: an endpoint for each scenario of the plan. Called once for each thread of
   /// the client's end; once for the server's.
   std::function<std::vector<Endpoint>()> endpoints;
+  std::string target;  ///< where somebody else's server is; "" if the other end is ringchurn's, too
   std::string run_id;  ///< what the results of both ends have in common; "" if there is one result
 };
 

@@ -155,8 +155,9 @@ RunResult serve(const Options& options, const Plan& plan, const Lab& lab) {
                                             std::strerror(errno)));
   }
   tell_what_is_exposed(run_served, address);
-  return run(options, plan,
-             {lab, Side::server, [&endpoints] { return std::move(endpoints); }, run_served.run_id});
+  return run(
+      options, plan,
+      {lab, Side::server, [&endpoints] { return std::move(endpoints); }, {}, run_served.run_id});
 }
 
 }  // namespace ringchurn

@@ -335,6 +335,15 @@ std::string survival_name(Survival survival) {
   return "unknown";
 }
 
+std::optional<double> server_cpu_us(const SurvivalFacts& facts) {
+  if (!facts.server || facts.connections == 0) return std::nullopt;
+  const std::uint64_t before = facts.server->before.totals.cpu_ns;
+  const std::uint64_t after =
+      std::max(facts.server->worst.totals.cpu_ns, facts.server->after.sample.totals.cpu_ns);
+  if (after < before) return std::nullopt;
+  return static_cast<double>(after - before) / 1e3 / static_cast<double>(facts.connections);
+}
+
 SurvivalVerdict judge_survival(const SurvivalFacts& facts) {
   SurvivalVerdict verdict{Survival::survived, health(facts), remarks_on(facts)};
   const auto judge = [&verdict](Survival survival, const std::string& evidence) {

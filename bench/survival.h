@@ -56,6 +56,10 @@ struct SurvivalVerdict {
   std::vector<std::string> remarks;  ///< what else was noticed, and what could not be seen
 };
 
+/// The server's CPU time per connection of the load, from before it until it was left alone, in
+/// microseconds; ksoftirqd's share is not in it. nullopt if it was not watched, or nothing came.
+std::optional<double> server_cpu_us(const SurvivalFacts& facts);
+
 /// Judges in this order:
 ///
 /// died: all processes that were watched are gone (that others serve the port by now is no excuse),

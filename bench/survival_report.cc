@@ -66,6 +66,7 @@ Json survival_json(const SurvivalFacts& facts, const SurvivalVerdict& verdict) {
           {"connections", facts.connections},
           {"in_flight", facts.in_flight},
           {"longest_silence_s", facts.longest_silence_s},
+          {"cpu_us_per_connection", or_null(server_cpu_us(facts))},
           {"probe",
            {{"error",
              probe.error == 0 ? Json(nullptr) : Json(outcome_name(errno_outcome(probe.error)))},

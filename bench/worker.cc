@@ -90,7 +90,6 @@ WorkerReport Worker::report() const {
   report.pace = pace_;
   report.longest_silence = longest_silence_;
   report.client_ended = client_ ? client_->ended() : 0;
-  report.server_ended = server_ ? server_->ended() : 0;
   report.ring_enters = ring_.enters();
   report.ring_overflowed = ring_.overflowed();
   report.stale_completions = (client_ ? client_->stale() : 0) + (server_ ? server_->stale() : 0);

@@ -60,7 +60,7 @@ Nanoseconds clock_ns();
 struct WorkerReport {
   std::vector<ScenarioRecord> client, server;  ///< by scenario; empty for an end that was not there
   PaceReport pace;
-  std::uint64_t client_ended = 0, server_ended = 0;
+  std::uint64_t client_ended = 0;
   Nanoseconds longest_silence = 0;  ///< no connection ended at the client, though some were open
   std::uint64_t ring_enters = 0;
   bool ring_overflowed = false;

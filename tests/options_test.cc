@@ -355,7 +355,9 @@ TEST_F(OptionsTest, AListReplacesTheListOfAWeakerSource) {
 TEST_F(OptionsTest, AMistakeInTheConfigFileNamesItsLine) {
   const std::pair<const char*, const char*> bad[] = {
       {"\nconcurency = 5\n", ":2: concurency: unknown key, did you mean 'concurrency'?"},
-      {"[rum]\nseed = 5\n", ":1: rum: unknown table; known are [run], [compare] and [atlas]"},
+      {"[rum]\nseed = 5\n",
+       ":1: rum: unknown table; known are [run], [drive], [serve], [compare] and "
+       "[atlas]"},
       {"[run.more]\nseed = 5\n", ": unknown key"},
       {"[[run]]\nseed = 5\n", ":1: run: unknown key"},
       {"run = 5\n", ":1: run: unknown key"},

@@ -63,7 +63,7 @@ TEST(ReportJson, FieldsStandInTheOrderOfTheSchema) {
   for (const auto& [key, value] : result.items()) keys.push_back(key);
   EXPECT_THAT(keys,
               testing::ElementsAre("schema_version", "context", "scenarios", "errors", "kernel",
-                                   "cost", "comparison", "verdicts", "interrupted"));
+                                   "pace", "cost", "comparison", "verdicts", "interrupted"));
 }
 
 TEST(ReportJson, ACounterDeclaresANumberOrARange) {
