@@ -33,12 +33,23 @@ inline bool eventually(const std::function<bool()>& condition) {
   while (true) pause();
 }
 
+/// fork(2); the child ends with its parent, which may have been killed even before it could say so.
+inline pid_t fork_mortal() {
+  constexpr unsigned kHangs_s = 100;
+  const pid_t parent = getpid();
+  const pid_t child = fork();
+  if (child != 0) return child;
+  alarm(kHangs_s);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(1);
+  return child;
+}
+
 /// A forked process that runs `body`, and is killed with the test.
 class Child {
  public:
-  explicit Child(const std::function<void()>& body) : pid_(fork()) {
+  explicit Child(const std::function<void()>& body) : pid_(fork_mortal()) {
     if (pid_ != 0) return;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     body();
     _exit(0);
   }

@@ -46,9 +46,8 @@ void reset(Descriptor& client) {
 TEST(ServerWatch, FindsEveryProcessThatHoldsTheListener) {
   ForeignServer server([](int) {
     for (int worker = 0; worker < 2; ++worker) {
-      if (fork() == 0) break;
+      if (fork_mortal() == 0) break;
     }
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     sleep_for_ever();
   });
   EXPECT_TRUE(eventually([&] { return watch(server).sample().totals.processes == 3; }));
@@ -94,8 +93,7 @@ TEST(ServerWatch, FindsNobodyWhereNobodyCanBeSeen) {
 TEST(ServerWatch, TellsTheServerFromSystemd) {
   ForeignServer server([](int) {
     prctl(PR_SET_NAME, "systemd");
-    if (fork() == 0) prctl(PR_SET_NAME, "service");
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (fork_mortal() == 0) prctl(PR_SET_NAME, "service");
     sleep_for_ever();
   });
   EXPECT_TRUE(eventually([&] {
@@ -140,7 +138,7 @@ TEST(ServerWatch, CountsNewChildrenAndKeepsTheCpuTimeOfEndedOnes) {
   const Child parent([&] {
     char byte = 0;
     if (read(ends[0], &byte, 1) != 1) return;
-    const pid_t worker = fork();
+    const pid_t worker = fork_mortal();
     if (worker == 0) {
       while (thread_cpu_ns() < kWorkNs) continue;
       if (read(ends[0], &byte, 1) != 1) return;
