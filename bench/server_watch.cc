@@ -204,7 +204,7 @@ std::optional<ServerSockets> ServerWatch::count_sockets() const {
   for (const TcpSocketState& socket : *sockets) {
     if (std::memcmp(&socket.local_address, &address, sizeof address) != 0) continue;
     if (socket.state == TCP_ESTABLISHED) ++counts.established;
-    if (socket.state == TCP_CLOSE_WAIT) ++counts.close_wait;
+    if (socket.state == TCP_CLOSE_WAIT && socket.inode != 0) ++counts.close_wait;
     if (socket.state != TCP_FIN_WAIT2) continue;
     ++(socket.inode != 0 ? counts.fin_wait2 : counts.fin_wait2_orphans);
   }

@@ -17,8 +17,8 @@ namespace ringchurn {
 /// The server's ends of the connections to the watched address, whoever has them. TCP only.
 struct ServerSockets {
   std::uint64_t established = 0;
-  /// The client has closed, the server has not: nothing but the server ends this state (RFC 9293,
-  /// 3.3.2). Those that wait to be accepted are among them.
+  /// The client has closed, and the server keeps the descriptor: nothing but the server ends this
+  /// state (RFC 9293, 3.3.2). What nobody has accepted is in AcceptQueue::queue instead.
   std::uint64_t close_wait = 0;
   /// The server has shut down its sending half and keeps the descriptor. No timer ends this.
   std::uint64_t fin_wait2 = 0;

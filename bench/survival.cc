@@ -179,21 +179,26 @@ std::string health(const SurvivalFacts& facts) {
 }
 
 /// What the load did to the listener, or "".
-std::string drops_remark(const WatchedServer& server) {
+std::string queue_remark(const WatchedServer& server) {
   if (!server.before.accept_queue || !server.after.sample.accept_queue) return "";
   const AcceptQueue &before = *server.before.accept_queue,
                     &after = *server.after.sample.accept_queue;
   const AcceptQueue worst = server.worst.accept_queue.value_or(after);
-  const std::uint64_t drops =
-      after.drops.value_or(0) - std::min(before.drops.value_or(0), after.drops.value_or(0));
-  if (drops == 0 && worst.queue <= worst.limit) return "";
-  std::string text =
-      drops == 0
-          ? "its accept queue was full"
-          : fmt::format("its listener dropped {}, as a rule because the accept queue is full",
-                        counted(drops, "packet", "packets"));
-  return text +
-         fmt::format(" (at most {} seen, limit {})", grouped(worst.queue), grouped(worst.limit));
+  const std::uint64_t dropped = after.drops.value_or(0);
+  const std::uint64_t more = dropped - std::min(dropped, before.drops.value_or(0));
+  const bool was_full = worst.queue > worst.limit;
+  std::string text;
+  if (was_full) {
+    text = fmt::format("its accept queue was full ({} waiting, limit {})", grouped(worst.queue),
+                       grouped(worst.limit));
+  }
+  if (more == 0) return text;
+  text += fmt::format("{}its listener dropped {}", was_full ? "; " : "",
+                      counted(more, "packet", "packets"));
+  // TCP_DEFER_ACCEPT drops the last ACK of every handshake, to wait for the first bytes.
+  if (!was_full)
+    text += ": the accept queue was full between two samples, or accepting is deferred";
+  return text;
 }
 
 /// What grew and is not judged.
@@ -272,7 +277,7 @@ std::vector<std::string> remarks_on(const SurvivalFacts& facts) {
     remarks.push_back(fmt::format("{} of it ended meanwhile",
                                   counted(after.ended - before.ended, "process", "processes")));
   }
-  if (const std::string drops = drops_remark(server); !drops.empty()) remarks.push_back(drops);
+  if (const std::string queue = queue_remark(server); !queue.empty()) remarks.push_back(queue);
   if (after.processes > 0) remark_growth(facts, remarks);
   remark_what_is_unseen(server, remarks);
   return remarks;

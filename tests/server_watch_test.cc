@@ -190,6 +190,14 @@ TEST(ServerWatch, CountsWhatIsNeverClosed) {
   EXPECT_EQ(process.inspect().reset_sockets, 0U);
 }
 
+TEST(ServerWatch, CountsNothingAsKeptThatWasNeverAccepted) {
+  ForeignServer server(accept_nothing);
+  ServerWatch process = watch(server);
+  server.connect().reset();
+  EXPECT_TRUE(eventually([&] { return process.sample().accept_queue->queue == 1; }));
+  EXPECT_EQ(process.sample().sockets->close_wait, 0U);
+}
+
 TEST(ServerWatch, CountsWhatWasResetAndNeverClosed) {
   constexpr std::size_t kNumber = 3;
   ForeignServer server(accept_and_keep);

@@ -243,8 +243,7 @@ TEST(SurvivalRemarks, TellWhatIsNotJudged) {
       testing::ElementsAre(
           "no connection ended for 3.0 s", "it was stopped (state T) in 1 of 2 samples",
           "2 processes of it ended meanwhile",
-          "its listener dropped 1,007 packets, as a rule because the accept queue is full (at most "
-          "129 seen, limit 128)",
+          "its accept queue was full (129 waiting, limit 128); its listener dropped 1,007 packets",
           "its memory (RSS) grew by 5.0 MiB, from 10.0 MiB; allocators keep memory, so this is not "
           "judged",
           "its threads grew by 60, from 4: no more than a cache or a pool keeps",
@@ -252,6 +251,15 @@ TEST(SurvivalRemarks, TellWhatIsNotJudged) {
           "net.ipv4.tcp_fin_timeout",
           "1 socket more in ESTABLISHED: the client vanished without FIN or RST, or is not this "
           "program"));
+}
+
+TEST(SurvivalRemarks, DoNotBlameAQueueThatWasNotSeenFull) {
+  SurvivalFacts facts = healthy();
+  facts.server->after.sample.accept_queue->drops = 1;
+  EXPECT_THAT(remarks(facts),
+              testing::ElementsAre("its listener dropped 1 packet: the accept queue "
+                                   "was full between two samples, or accepting is "
+                                   "deferred"));
 }
 
 TEST(SurvivalRemarks, TellWhatCannotBeSeen) {

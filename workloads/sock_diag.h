@@ -42,8 +42,9 @@ struct Listener {
   std::uint32_t queue = 0;  ///< connections that wait for accept(2)
   /// listen(2)'s backlog, cut to net.core.somaxconn. The queue is full when it holds one more.
   std::uint32_t limit = 0;
-  /// Packets that it threw away since it was made, by far most of them SYNs and last ACKs of
-  /// handshakes that found the queue full (sk_drops; Linux 4.7). TCP only.
+  /// Packets that it threw away since it was made (sk_drops; Linux 4.7): SYNs and last ACKs of
+  /// handshakes that found the queue full, and with TCP_DEFER_ACCEPT every such ACK without data.
+  /// TCP only.
   std::optional<std::uint32_t> drops;
 };
 
