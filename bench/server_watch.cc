@@ -100,9 +100,10 @@ std::string protocol_of(const std::string& descriptor_path) {
   return {name.data(), length > 0 ? ::strnlen(name.data(), name.size()) : 0};
 }
 
-/// Every listening, connecting or connected TCP socket that has a descriptor, by inode.
+/// Every bound, listening, connecting or connected TCP socket that has a descriptor, by inode.
+/// TIME_WAIT has none, and there may be 100,000 of them.
 std::optional<std::set<std::uint64_t>> inodes_in_tables() {
-  const auto sockets = tcp_sockets();
+  const auto sockets = tcp_sockets(0, ~(1U << TCP_TIME_WAIT));
   if (!sockets) return std::nullopt;
   std::set<std::uint64_t> inodes;
   for (const TcpSocketState& socket : *sockets) inodes.insert(socket.inode);
