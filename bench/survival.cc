@@ -249,8 +249,8 @@ void remark_what_is_unseen(const WatchedServer& server, std::vector<std::string>
   }
   if (!after.accept_queue) {
     remarks.emplace_back(
-        "its sockets cannot be seen from here: it is in another network namespace, "
-        "or serves another address than this one");
+        "its sockets cannot be seen from here: they are in another network namespace or at another "
+        "address, or this kernel has no sock_diag");
   }
 }
 
