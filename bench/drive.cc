@@ -31,6 +31,9 @@ constexpr std::chrono::milliseconds kSampleInterval = 500ms;
 /// How long a server may take to let go of what it no longer needs.
 constexpr std::chrono::milliseconds kRestLimit = 5s;
 
+/// Connections a second, of one client thread.
+constexpr double kFasterThanAnyServer = 100'000;
+
 const sockaddr* address_of(const Target& target) {
   return reinterpret_cast<const sockaddr*>(&target.address);
 }
@@ -229,6 +232,9 @@ std::string drive_notice(const DrivePlan& drive) {
   demand.in_flight = drive.options.concurrency;
   PortFacts facts = read_port_facts(target, drive.sources);
   if (!drive.run_id.empty()) facts.destinations = static_cast<unsigned>(drive.targets.size());
+  // What a closed loop could only do at a rate that no server reaches is not worth a warning.
+  const double most_per_s = budget(facts).sustainable_per_s / 2 / demand.client_closes_first;
+  if (!demand.rate_per_s && most_per_s > kFasterThanAnyServer) return text;
   return text + port_warning(target, facts, demand);
 }
 
