@@ -130,9 +130,11 @@ void settle_network(const Plan& plan, Lab& lab) {
 
 ExitCode perform_compare(const Options& options) {
   const Plan plan = make_plan(options);
+  if (!options.servers.empty()) check_drivable(plan, AF_INET, "a server");
   Lab lab = prepare(options, plan);
   settle_network(plan, lab);
-  const CompareResult result = compare(options, plan, lab);
+  const CompareResult result =
+      options.servers.empty() ? compare(options, plan, lab) : compare_servers(options, plan, lab);
   write_result(options.json_path, compare_json(result));
   print_report(options, compare_report(result, terminal_style()));
   return exit_code(result.run);

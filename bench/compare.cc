@@ -1,10 +1,15 @@
 // Slices of a few milliseconds, in mirrored random blocks, the baseline twice: see compare.h.
 #include "bench/compare.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
+#include <list>
 #include <numeric>
+#include <optional>
+#include <set>
 
 #include "bench/account.h"
 #include "bench/context.h"
@@ -13,6 +18,8 @@
 #include "bench/progress.h"
 #include "bench/report_text.h"
 #include "bench/schedule.h"
+#include "bench/server_process.h"
+#include "bench/side_network.h"
 #include "bench/statistics.h"
 #include "bench/verdicts.h"
 #include "bench/worker.h"
@@ -35,75 +42,96 @@ constexpr unsigned kWarmUpBlocks = 2;
 /// The arms as they are scheduled: the baseline, the baseline again as the A/A control, the others.
 constexpr std::size_t kBaseline = 0, kControl = 1, kFirstCandidate = 2;
 
+/// What an arm is played by, and whose CPU time it costs.
+struct Ground {
+  Worker& worker;
+  Link& link;
+  const SideNetwork* network;             ///< where its connections are; null: here
+  std::function<std::uint64_t()> cpu_ns;  ///< the clock whose time is the cost
+};
+
+/// One arm as it is scheduled.
+struct Slot {
+  Ground* ground;
+  Mix mix;
+};
+
 class Comparison {
  public:
-  Comparison(const Options& options, const Plan& plan, const Lab& lab);
+  /// `slots`: the baseline, the control, the others; what they refer to must outlive it.
+  Comparison(const Options& options, std::vector<Slot> slots);
   void measure(Nanoseconds duration);
-  void report(CompareResult& result) const;
-  WorkerReport account() const { return worker_.report(); }
+  /// `names` of the arms, the baseline first.
+  void report(const std::vector<std::string>& names, CompareResult& result) const;
 
  private:
   void block(bool measured);
   void slice(std::size_t arm, bool measured);
-  Estimate against_baseline(std::size_t arm, Estimate& difference_us) const;
+  bool is_cut_short() const;
+  void tell(Progress& progress) const;
   ArmResult arm_result(std::size_t arm, const std::string& name) const;
 
-  const Plan& plan_;
   std::uint64_t seed_;
   Nanoseconds slice_ns_;
   Random random_;
-  ProcessCpuClock clock_;
-  std::vector<Endpoint> endpoints_;
-  Link link_;
-  Worker worker_;
-  std::vector<Mix> mixes_;                      ///< by scheduled arm
-  std::vector<std::vector<BlockCost>> blocks_;  ///< by scheduled arm
+  std::vector<Slot> slots_;
+  std::vector<std::vector<BlockCost>> blocks_;  ///< by slot
   Nanoseconds measured_ns_ = 0;
 };
 
-Worker::Settings worker_settings(const Options& options, const Plan& plan) {
-  Worker::Settings settings{Worker::Ends::both, options.concurrency};
-  settings.stall_limit += plan.longest_rest_ns();
-  return settings;
-}
-
-Comparison::Comparison(const Options& options, const Plan& plan, const Lab& lab)
-    : plan_(plan),
-      seed_(options.seed),
+Comparison::Comparison(const Options& options, std::vector<Slot> slots)
+    : seed_(options.seed),
       slice_ns_(std::max(kSlice_ns, options.concurrency * kSlicePerConnection_ns)),
       random_(options.seed),
-      endpoints_(make_endpoints(plan.scenarios, lab, domain(options.family),
-                                Worker::backlog(options.concurrency))),
-      worker_(worker_settings(options, plan), plan.scenarios, endpoints_, link_, interrupted()) {
-  mixes_.push_back(plan.arms[0].mix(seed_));
-  for (const Arm& arm : plan.arms) mixes_.push_back(arm.mix(seed_ + mixes_.size()));
-  blocks_.resize(mixes_.size());
-}
+      slots_(std::move(slots)),
+      blocks_(slots_.size()) {}
 
 void Comparison::slice(std::size_t arm, bool measured) {
-  worker_.play(mixes_[arm], {std::nullopt, clock_ns() + slice_ns_ / kLeadInShare});
-  const std::uint64_t cpu_before = clock_.now_ns();
-  const std::uint64_t ended_before = worker_.client_ended();
+  auto& [ground, mix] = slots_[arm];
+  std::optional<SideNetwork::Visit> visit;
+  if (ground->network) visit.emplace(*ground->network);
+  Worker& worker = ground->worker;
+  worker.play(mix, {.connections = {}, .until = clock_ns() + slice_ns_ / kLeadInShare});
+  const std::uint64_t cpu_before = ground->cpu_ns();
+  const std::uint64_t ended_before = worker.client_ended();
   const Nanoseconds began = clock_ns();
-  worker_.play(mixes_[arm], {std::nullopt, began + slice_ns_});
+  worker.play(mix, {.connections = {}, .until = began + slice_ns_});
   if (!measured) return;
   BlockCost& cost = blocks_[arm].back();
-  cost.cost += static_cast<double>(clock_.now_ns() - cpu_before);
-  cost.count += static_cast<double>(worker_.client_ended() - ended_before);
+  cost.cost += static_cast<double>(ground->cpu_ns() - cpu_before);
+  cost.count += static_cast<double>(worker.client_ended() - ended_before);
   measured_ns_ += clock_ns() - began;
+}
+
+bool Comparison::is_cut_short() const {
+  return interrupted() || std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
+           return slot.ground->link.abandoned.load();
+         });
 }
 
 void Comparison::block(bool measured) {
   if (measured) {
     for (auto& costs : blocks_) costs.emplace_back();
   }
-  for (std::uint8_t arm : mirrored_block(static_cast<std::uint8_t>(mixes_.size()), random_)) {
+  for (std::uint8_t arm : mirrored_block(static_cast<std::uint8_t>(slots_.size()), random_)) {
     slice(arm, measured);
-    if (interrupted() || link_.abandoned) break;
+    if (is_cut_short()) break;
   }
-  const bool cut_short = interrupted() || link_.abandoned;
-  if (measured && cut_short) {
+  if (measured && is_cut_short()) {
     for (auto& costs : blocks_) costs.pop_back();  // a block is whole or is not
+  }
+}
+
+/// Slots share grounds: each ground counts once.
+void Comparison::tell(Progress& progress) const {
+  std::set<const Ground*> grounds;
+  for (const Slot& slot : slots_) grounds.insert(slot.ground);
+  progress.elapsed_s = static_cast<double>(measured_ns_) / 1e9;
+  progress.ended = progress.unexpected_errors = progress.expected_errors = 0;
+  for (const Ground* ground : grounds) {
+    progress.ended += ground->worker.client_ended();
+    progress.unexpected_errors += ground->link.unexpected_errors;
+    progress.expected_errors += ground->link.errors - ground->link.unexpected_errors;
   }
 }
 
@@ -115,12 +143,9 @@ void Comparison::measure(Nanoseconds duration) {
   const auto enough = [&] {
     return measured_ns_ >= duration && blocks_[kBaseline].size() >= kMinBlocks;
   };
-  while (!enough() && !interrupted() && !link_.abandoned) {
+  while (!enough() && !is_cut_short()) {
     block(true);
-    progress.elapsed_s = static_cast<double>(measured_ns_) / 1e9;
-    progress.ended = worker_.client_ended();
-    progress.unexpected_errors = link_.unexpected_errors;
-    progress.expected_errors = link_.errors - link_.unexpected_errors;
+    tell(progress);
     line.update(progress);
   }
 }
@@ -138,7 +163,7 @@ ArmResult Comparison::arm_result(std::size_t arm, const std::string& name) const
   return result;
 }
 
-void Comparison::report(CompareResult& result) const {
+void Comparison::report(const std::vector<std::string>& names, CompareResult& result) const {
   const auto estimate = [](const Interval& interval, double unit) {
     return Estimate{interval.value / unit, interval.low / unit, interval.high / unit};
   };
@@ -149,10 +174,9 @@ void Comparison::report(CompareResult& result) const {
   result.slice_ms = static_cast<double>(slice_ns_) / 1e6;
   result.measured_s = static_cast<double>(measured_ns_) / 1e9;
   if (const auto control = against_baseline(kControl)) result.a_a = estimate(control->ratio, 1);
-  result.arms.push_back(arm_result(kBaseline, plan_.arms[0].name));
-  for (std::size_t arm = kFirstCandidate; arm < mixes_.size(); ++arm) {
-    ArmResult& candidate =
-        result.arms.emplace_back(arm_result(arm, plan_.arms[arm - kControl].name));
+  result.arms.push_back(arm_result(kBaseline, names[0]));
+  for (std::size_t arm = kFirstCandidate; arm < slots_.size(); ++arm) {
+    ArmResult& candidate = result.arms.emplace_back(arm_result(arm, names[arm - kControl]));
     if (const auto comparison = against_baseline(arm)) {
       candidate.cpu_us_per_connection = comparison->candidate_cost / 1e3;
       candidate.ratio = estimate(comparison->ratio, 1);
@@ -168,9 +192,10 @@ void Comparison::report(CompareResult& result) const {
 /// What share of all connections each scenario had: the schedule decides, not a mix.
 std::vector<double> played_shares(const Plan& plan, const LoadFacts& facts) {
   std::vector<double> shares(plan.scenarios.size());
-  const WorkerReport& worker = facts.workers.front();
-  for (std::size_t i = 0; i < shares.size(); ++i) {
-    shares[i] = static_cast<double>(worker.client[i].ledger.opened);
+  for (const WorkerReport& worker : facts.workers) {
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+      shares[i] += static_cast<double>(worker.client[i].ledger.opened);
+    }
   }
   const double total = std::accumulate(shares.begin(), shares.end(), 0.0);
   for (double& share : shares) share /= std::max(total, 1.0);
@@ -185,28 +210,105 @@ std::string sentences(const CompareResult& result) {
   return text;
 }
 
-}  // namespace
+/// The account of all slices together, and what it is worth.
+void finish(const Plan& plan, const LoadFacts& facts, CompareResult& result) {
+  result.run.context.elapsed_s = facts.elapsed_s;
+  result.run.interrupted = interrupted();
+  account(plan, played_shares(plan, facts), facts, result.run);
+  result.run.verdicts = judge(result.run, facts);
+  for (const Verdict& verdict : judge_comparison(result)) result.run.verdicts.push_back(verdict);
+  if (trusted(result.run.verdicts)) result.sentence = sentences(result);
+}
 
-CompareResult compare(const Options& options, const Plan& plan, const Lab& lab) {
-  CompareResult result;
-  result.run.context = describe(options, lab);
-  if (const std::vector<int> cpus = usable_cpus(); !cpus.empty()) pin_to(cpus.front());
-  Comparison comparison(options, plan, lab);
+/// Plays `slots`, with the meter running.
+LoadFacts play(const Options& options, std::vector<Slot> slots,
+               const std::vector<std::string>& names, CompareResult& result) {
+  Comparison comparison(options, std::move(slots));
   LoadFacts facts;
   Meter meter;
   const Nanoseconds began = clock_ns();
   comparison.measure(static_cast<Nanoseconds>(options.duration.count()));
   facts.elapsed_s = static_cast<double>(clock_ns() - began) / 1e9;
-  facts.workers.push_back(comparison.account());
+  comparison.report(names, result);
   meter.stop(facts);
+  return facts;
+}
 
-  result.run.context.elapsed_s = facts.elapsed_s;
-  result.run.interrupted = interrupted();
-  account(plan, played_shares(plan, facts), facts, result.run);
-  comparison.report(result);
-  result.run.verdicts = judge(result.run, facts);
-  for (const Verdict& verdict : judge_comparison(result)) result.run.verdicts.push_back(verdict);
-  if (trusted(result.run.verdicts)) result.sentence = sentences(result);
+// -- servers as arms ------------------------------------------------------------------------------
+
+/// A server that was started in a network of its own, and what plays against it. Everything refers
+/// to what stands above it.
+struct ServerArm {
+  ServerArm(const std::string& command, const Options& options, const Plan& plan)
+      : network(plan.scenarios.front()), server(command, network) {
+    for (const Scenario& scenario : plan.scenarios) {
+      endpoints.push_back(
+          Endpoint::of_others(scenario, server.address(), server.address_length(), {}));
+    }
+    const SideNetwork::Visit visit(network);
+    Worker::Settings settings{Worker::Ends::client, options.concurrency};
+    settings.stall_limit += plan.longest_rest_ns();
+    settings.peer_is_elsewhere = true;
+    worker.emplace(settings, plan.scenarios, endpoints, link, interrupted());
+    ground.emplace(Ground{*worker, link, &network, [this] { return server.cpu_ns(); }});
+  }
+
+  SideNetwork network;
+  ServerProcess server;
+  std::vector<Endpoint> endpoints;
+  Link link;
+  std::optional<Worker> worker;
+  std::optional<Ground> ground;
+};
+
+}  // namespace
+
+CompareResult compare(const Options& options, const Plan& plan, const Lab& lab) {
+  CompareResult result;
+  result.whose = "both ends";
+  result.run.context = describe(options, lab);
+  if (const std::vector<int> cpus = usable_cpus(); !cpus.empty()) pin_to(cpus.front());
+  Worker::Settings settings{Worker::Ends::both, options.concurrency};
+  settings.stall_limit += plan.longest_rest_ns();
+  const std::vector<Endpoint> endpoints = make_endpoints(
+      plan.scenarios, lab, domain(options.family), Worker::backlog(options.concurrency));
+  Link link;
+  Worker worker(settings, plan.scenarios, endpoints, link, interrupted());
+  ProcessCpuClock clock;
+  Ground ground{worker, link, nullptr, [&clock] { return clock.now_ns(); }};
+
+  std::vector<Slot> slots = {{&ground, plan.arms[0].mix(options.seed)}};
+  std::vector<std::string> names;
+  for (const Arm& arm : plan.arms) {
+    slots.push_back({&ground, arm.mix(options.seed + slots.size())});
+    names.push_back(arm.name);
+  }
+  LoadFacts facts = play(options, std::move(slots), names, result);
+  facts.workers.push_back(worker.report());
+  finish(plan, facts, result);
+  return result;
+}
+
+CompareResult compare_servers(const Options& options, const Plan& plan, const Lab& lab) {
+  CompareResult result;
+  result.whose = "the server's processes";
+  result.run.context = describe(options, lab);
+  describe_side(PlayedSide::client, "", result.run.context);
+  result.run.context.target = fmt::format("{} servers", options.servers.size());
+  std::list<ServerArm> servers;
+  for (const std::string& command : options.servers) servers.emplace_back(command, options, plan);
+
+  const Arm& arm = plan.arms.front();
+  std::vector<Slot> slots = {{&*servers.front().ground, arm.mix(options.seed)}};
+  for (ServerArm& server : servers) {
+    slots.push_back({&*server.ground, arm.mix(options.seed + slots.size())});
+  }
+  LoadFacts facts = play(options, std::move(slots), options.servers, result);
+  for (ServerArm& server : servers) {
+    facts.workers.push_back(server.worker->report());
+    facts.kernel += server.network.moved();
+  }
+  finish(plan, facts, result);
   return result;
 }
 

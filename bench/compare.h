@@ -13,4 +13,9 @@ namespace ringchurn {
 /// in the figures. Returns a partial result, marked, after an interruption. Throws Error.
 CompareResult compare(const Options& options, const Plan& plan, const Lab& lab);
 
+/// The same for servers of somebody else's: starts options.servers, each in a network of its own,
+/// plays plan.arms[0] against them, and compares the CPU time that their processes take. `lab` must
+/// be private. The servers are ended before it returns.
+CompareResult compare_servers(const Options& options, const Plan& plan, const Lab& lab);
+
 }  // namespace ringchurn

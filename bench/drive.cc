@@ -40,20 +40,20 @@ const sockaddr* address_of(const Target& target) {
 
 // -- what may be driven ---------------------------------------------------------------------------
 
-void require_drivable(const Scenario& scenario, const Target& target) {
+void require_drivable(const Scenario& scenario, int domain, const std::string& where) {
   if (!scenario.goes_to_server()) {
     throw Error(kExitUsage, fmt::format("scenario '{}' never connects to its server, so there is "
                                         "nothing in it to drive: play it by run",
                                         scenario.name));
   }
-  const bool is_unix = target.domain == AF_UNIX;
-  const bool fits = scenario.domain == 0 ? !is_unix || scenario.type == SOCK_STREAM
-                                         : scenario.domain == target.domain;
+  const bool is_unix = domain == AF_UNIX;
+  const bool fits =
+      scenario.domain == 0 ? !is_unix || scenario.type == SOCK_STREAM : scenario.domain == domain;
   if (!fits) {
     throw Error(
         kExitUsage,
         fmt::format("scenario '{}' is about {}, and {} is not: choose another", scenario.name,
-                    scenario.domain == AF_UNIX ? "Unix sockets" : "TCP", printable(target.text)));
+                    scenario.domain == AF_UNIX ? "Unix sockets" : "TCP", printable(where)));
   }
   require_lab_for(scenario, LabKind::host);
 }
@@ -79,6 +79,19 @@ double closes_first(const Plan& plan) {
     if (closes_first(plan.scenarios[arm.scenarios[i]].client)) first += arm.weights[i];
   }
   return first / all;
+}
+
+/// Scripts that came from another machine must not send it this one's files.
+void refuse_files(const Plan& plan, const std::string& path) {
+  for (const Scenario& scenario : plan.scenarios) {
+    for (const Step& step : scenario.client.steps) {
+      if (!step.text.starts_with("send-file")) continue;
+      throw Error(kExitUsage,
+                  fmt::format("{}: scenario '{}' would send this machine's file (\"{}\") to the "
+                              "machine that the script came from: put the text into the scenario",
+                              printable(path), scenario.name, printable(step.text)));
+    }
+  }
 }
 
 /// The server's side named the ports; the address may be another one from here.
@@ -189,6 +202,10 @@ Verdict judged(const ServerReport& server) {
 
 }  // namespace
 
+void check_drivable(const Plan& plan, int domain, const std::string& where) {
+  for (const Scenario& scenario : plan.scenarios) require_drivable(scenario, domain, where);
+}
+
 DrivePlan plan_drive(const Options& options) {
   DrivePlan drive;
   drive.options = options;
@@ -198,11 +215,12 @@ DrivePlan plan_drive(const Options& options) {
     drive.targets.assign(drive.plan.scenarios.size(), target);
   } else {
     follow_served(read_served(options.from_serve), drive);
+    refuse_files(drive.plan, options.from_serve);
   }
   const Target& target = drive.targets.front();
   if (!options.source.empty()) drive.sources = source_addresses(options.source, target);
+  check_drivable(drive.plan, target.domain, target.text);
   for (Scenario& scenario : drive.plan.scenarios) {
-    require_drivable(scenario, target);
     if (!drive.sources.empty()) scenario.come_from_sources();
   }
   drive.options.family = target.domain == AF_INET6 ? Family::ipv6 : Family::ipv4;

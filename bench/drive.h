@@ -24,6 +24,10 @@ struct DrivePlan {
 /// Connections a second to a host that is not this machine, unless --rate says otherwise.
 inline constexpr double kDefaultRateElsewhere = 1000;
 
+/// Refuses scenarios whose client has nothing to do with a server elsewhere, or is not for a target
+/// of that `domain`, named `where`. Throws Error (kExitUsage).
+void check_drivable(const Plan& plan, int domain, const std::string& where);
+
 /// Checks where `options` lead before anything else, and compiles what is to be played there.
 /// Throws Error (kExitUsage).
 DrivePlan plan_drive(const Options& options);

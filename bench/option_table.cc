@@ -154,8 +154,8 @@ void apply_explain(Options& options, const OptionValues& values) {
 }
 
 constexpr unsigned kBoth = kRunBit | kCompareBit;
-constexpr unsigned kLoads = kRunBit | kDriveBit;              ///< have a client's end of their own
-constexpr unsigned kMixed = kRunBit | kDriveBit | kServeBit;  ///< play one mix
+constexpr unsigned kLoads = kRunBit | kDriveBit;  ///< have a client's end of their own
+constexpr unsigned kMixed = kRunBit | kDriveBit | kServeBit | kCompareBit;  ///< may play one mix
 
 constexpr const char* kWhat = "What is played";
 constexpr const char* kMerged = "What is merged";
@@ -171,6 +171,16 @@ constexpr OptionSpec kSpecs[] = {
      true},
     {"sides", "RESULT.json", kMergeBit, OptionKind::list, "sides", apply_sides, kMerged,
      "two: what drive --json wrote, and what serve --json\nwrote, in either order", true},
+    {"server", "COMMAND", kCompareBit, OptionKind::list, "servers",
+     [](Options& o, const OptionValues& v) {
+       for (const OptionValue& value : v) o.servers.push_back(not_empty(value, "a command"));
+       if (v.size() == 1) {
+         reject(v[0], "has nothing to be compared with; give --server twice or more");
+       }
+     },
+     kWhat,
+     "instead of arms: start this server and the next one,\neach in a network of its own, and "
+     "compare what one\nscenario or mix costs them; the first is the baseline"},
     {"target", "HOST:PORT", kDriveBit, OptionKind::text, "target",
      [](Options& o, const OptionValues& v) {
        o.target = not_empty(v[0], "HOST:PORT or unix:PATH");
@@ -337,7 +347,9 @@ constexpr CommandSpec kCommands[] = {
      "[ARM ARM ...] [options]",
      "  ringchurn compare\n"
      "  ringchurn compare graceful rst-client disconnect --duration 60s\n"
-     "  ringchurn compare graceful graceful=90,rst-client=10 --json result.json\n"},
+     "  ringchurn compare graceful graceful=90,rst-client=10 --json result.json\n"
+     "  ringchurn compare --server 'nginx -c a.conf' --server 'nginx -c b.conf' \\\n"
+     "      --scenario http-abort-mid-response\n"},
     {"atlas", Command::atlas, kAtlasBit,
      "Plays every scenario some times, each in a network of its own, and says what\n"
      "this kernel answers, whether that was expected, and which common claims hold.",

@@ -342,11 +342,28 @@ void apply_defaults(Options& options) {
   if (serves || options.command == Command::drive) options.lab = LabKind::host;
   if (compares) options.layout = Layout::single;
   if (options.arms.empty() && options.from_serve.empty()) {
-    options.arms = {options.command == Command::drive ? "connect-only" : "graceful"};
-    if (compares) options.arms.emplace_back("rst-client");
+    const bool is_foreign = options.command == Command::drive || !options.servers.empty();
+    options.arms = {is_foreign ? "connect-only" : "graceful"};
+    if (compares && !is_foreign) options.arms.emplace_back("rst-client");
   }
   if ((serves || !options.connections) && options.duration.count() == 0) {
     options.duration = std::chrono::seconds(compares ? 20 : serves ? 600 : 10);
+  }
+}
+
+/// Two arms, or two servers and what both play.
+void check_arms(const Options& options) {
+  if (options.command != Command::compare) return;
+  if (options.servers.empty() && options.arms.size() == 1) {
+    fail_usage(fmt::format("'{}' has nothing to be compared with: give two arms, or two --server",
+                           options.arms[0]));
+  }
+  if (options.servers.empty()) return;
+  if (options.arms.size() > 1) {
+    fail_usage("servers are compared by one scenario or mix: leave the arms out, give --scenario");
+  }
+  if (options.lab == LabKind::host) {
+    fail_usage("each server has a network of its own: leave --lab host out");
   }
 }
 
@@ -402,6 +419,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   apply_layers(options, read_layers(line), line.command->bit);
   apply_defaults(options);
   check_pace(options);
+  check_arms(options);
   if (options.command == Command::drive && options.target.empty() && options.from_serve.empty()) {
     fail_usage("drive needs a target: HOST:PORT, unix:PATH, or --from-serve FILE");
   }

@@ -39,6 +39,7 @@ struct ParamSetting {
 struct Options {
   Command command = Command::compare;
   std::vector<std::string> arms;             ///< run: one mix or scenario; compare: two or more
+  std::vector<std::string> servers;          ///< compare: commands, to compare instead of arms
   std::optional<std::uint64_t> connections;  ///< run: how many; empty if a duration was asked for
   std::chrono::nanoseconds duration{};       ///< run: how long; compare: time spent measuring
   unsigned concurrency = 64;

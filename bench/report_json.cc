@@ -213,6 +213,7 @@ Json comparison_json(const CompareResult& result) {
     resolution = (result.a_a->ci_high - result.a_a->ci_low) / 2;
   }
   return {{"baseline", baseline.name},
+          {"whose", result.whose},
           {"baseline_connections", baseline.connections},
           {"baseline_value", baseline.cpu_us_per_connection},
           {"arms", arms},

@@ -363,12 +363,12 @@ std::string arms(const CompareResult& result, const TextStyle& style) {
   table.add({"A/A control", "", "", interval(result.a_a, 3), ""});
   const std::string method = fmt::format(
       "{} blocks, slices of {} ms, {} s measured; the account above has the warm-up, lead-ins and "
-      "control, too. CPU is that of the whole process. The control is the baseline against itself, "
+      "control, too. The control is the baseline against itself, "
       "in the same schedule: what the method calls a difference where "
       "there is none.",
       grouped(std::uint64_t{result.blocks}), grouped(result.slice_ms, 1),
       grouped(result.measured_s, 1));
-  return section("CPU OF A CONNECTION, us, both ends",
+  return section("CPU OF A CONNECTION, us, " + result.whose,
                  table.text(style) + wrap("  " + method, style.width, 2), style);
 }
 

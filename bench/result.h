@@ -243,6 +243,7 @@ struct CompareResult {
   std::vector<ArmResult> arms;
   std::optional<Estimate> a_a;  ///< the baseline against itself, in the same schedule
   unsigned blocks = 0;
+  std::string whose;  ///< CPU time that is compared: "both ends", "the server's processes"
   double slice_ms = 0;
   double measured_s = 0;  ///< time spent in slices
   std::string sentence;   ///< the answer in words that can be quoted, one arm a line; empty if a

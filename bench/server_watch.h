@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "bench/process_group.h"
 
@@ -75,6 +76,11 @@ class ServerWatch {
   /// A sample with `reset_sockets` and the exact number of descriptors: looks at every single one,
   /// which takes some microseconds for each. For the moments before and after a load.
   ServerSample inspect();
+
+  /// The processes' CPU time alone (ProcessTotals::cpu_ns).
+  std::uint64_t cpu_ns() { return processes_.read().cpu_ns; }
+  bool is_alive() { return processes_.read().processes > 0; }
+  std::vector<pid_t> pids() const { return processes_.pids(); }
 
  private:
   ServerWatch(ProcessGroup processes, const sockaddr* address, socklen_t length);

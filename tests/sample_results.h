@@ -122,6 +122,7 @@ inline RunResult sample_side(PlayedSide side) {
 inline CompareResult sample_comparison() {
   CompareResult comparison;
   comparison.run = sample_run();
+  comparison.whose = "both ends";
   comparison.run.context.command = "ringchurn compare graceful rst-client";
   comparison.run.context.layout = "single";
   comparison.run.context.concurrency = 64;
