@@ -27,7 +27,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds kProbeTime = 2s;
-constexpr std::chrono::milliseconds kSampleInterval = 500ms;
+constexpr std::chrono::milliseconds kSampleInterval = 1s;
 /// How long a server may take to let go of what it no longer needs.
 constexpr std::chrono::milliseconds kRestLimit = 5s;
 

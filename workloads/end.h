@@ -159,7 +159,7 @@ class End {
   };
 
   static constexpr std::size_t kBufferBytes = 64 * 1024;
-  static constexpr std::size_t kWindowBytes = 4 * 1024;
+  static constexpr std::size_t kWindowBytes = 8 * 1024;
 
   /// What the rarer steps need beside the slot; there only if some script has such a step.
   struct Belongings {

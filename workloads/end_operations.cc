@@ -142,16 +142,18 @@ void End::prepare_transfer(std::uint32_t index, const Step& step, Ring::Token to
 //
 // Bytes behind the landmark stay in the socket's queue: they are the next step's, or are to be
 // unread when the socket is closed. So bytes are looked at before they are taken, as long as the
-// text has not come; what is taken then is there already.
+// text has not come; what is taken then is there already. Where the next step takes all that is
+// behind the landmark (Step::takes_rest), it makes no difference, and saves two operations.
 
 void End::prepare_until(std::uint32_t index, const Step& step, Ring::Token token) {
   const Connection& connection = slots_[index].connection;
   Belongings& own = belongings_[index];
   if (connection.moved == 0) own.passed = {};
-  own.looks = !step.until.has_text_before(own.passed);
+  const bool searches = !step.until.has_text_before(own.passed);
+  own.looks = searches && !step.takes_rest;
   const auto into =
-      own.looks ? std::span(own.window)
-                : std::span(in_).first(std::min<std::size_t>(connection.remaining, kBufferBytes));
+      searches ? std::span(own.window)
+               : std::span(in_).first(std::min<std::size_t>(connection.remaining, kBufferBytes));
   ring_.receive(place(index, step.socket), into, token, own.looks ? MSG_PEEK : 0);
 }
 
@@ -160,12 +162,15 @@ void End::prepare_until(std::uint32_t index, const Step& step, Ring::Token token
 bool End::received(std::uint32_t index, unsigned number, std::int32_t result) {
   Connection& connection = slots_[index].connection;
   Belongings& own = belongings_[index];
-  if (result <= 0 || !own.looks || connection.stage != Stage::playing) return false;
-  own.looks = false;
   const Step& step = script(slots_[index]).steps[number];
+  const bool searched = own.looks || (step.takes_rest && !step.until.has_text_before(own.passed));
+  if (result <= 0 || !searched || connection.stage != Stage::playing) return false;
   const auto seen = std::span(own.window).first(static_cast<std::size_t>(result));
   const std::size_t wanted = step.until.pass(seen, own.passed);
-  connection.remaining = static_cast<std::uint32_t>(wanted) + step.until.least_left(own.passed);
+  const std::uint32_t left = step.until.least_left(own.passed);
+  const bool looked = std::exchange(own.looks, false);
+  connection.remaining = static_cast<std::uint32_t>(looked ? wanted : seen.size()) + left;
+  if (!looked) return false;
   ++connection.in_flight;
   ring_.receive(place(index, step.socket), seen.first(wanted),
                 token(kStep, connection.generation, number, index), MSG_WAITALL);

@@ -363,6 +363,15 @@ std::vector<Turn> check_scripts(const Reader& reader, const WrittenScript& clien
   }
 }
 
+/// A receive that is followed by one of everything need not leave anything for it.
+void join_receives(std::vector<Step>& steps) {
+  for (std::size_t i = 0; i + 1 < steps.size(); ++i) {
+    const Step& next = steps[i + 1];
+    steps[i].takes_rest = steps[i].op == Op::receive_until && next.op == Op::recv_eof &&
+                          next.socket == steps[i].socket;
+  }
+}
+
 /// Sockets that keep records have no stream to look for a text in.
 void check_streams(const Reader& reader, Side side, const WrittenScript& script, int type) {
   for (std::size_t i = 0; i < script.steps.size() && type == SOCK_SEQPACKET; ++i) {
@@ -535,6 +544,8 @@ Scenario compile(const ScenarioFile& file, const std::map<std::string, std::stri
   scenario.story = check_scripts(reader, client, server);
   scenario.client = compile_script(Side::client, client);
   scenario.server = compile_script(Side::server, server);
+  join_receives(scenario.client.steps);
+  join_receives(scenario.server.steps);
   scenario.about = read_about(reader, root);
   read_sockets(reader, root, scenario);
   check_streams(reader, Side::client, client, scenario.type);

@@ -176,6 +176,7 @@ struct Step {
   std::string payload;      ///< send: its bytes; empty: kFiller
   std::string file;         ///< send: where compile() takes the payload from; "" if it is written
   Landmark until;           ///< receive_until
+  bool takes_rest = false;  ///< receive_until: the next step takes whatever is behind it, too
   int detail = 0;           ///< shutdown: SHUT_*; wait, poll: events; send, receive: MSG_*
   bool zero_copy = false;   ///< send: IORING_OP_SEND_ZC
   SocketOption option;
