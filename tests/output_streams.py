@@ -9,7 +9,7 @@ import re
 import signal
 import tempfile
 
-from ringchurn_testing import (DEADLINE_S, Failures, Terminal, builtin_scenarios, parse_json,
+from ringchurn_testing import (DEADLINE_S, TEARDOWNS, Failures, Terminal, parse_json,
                                run_ringchurn, start_ringchurn)
 
 ESCAPE = "\x1b["
@@ -20,8 +20,8 @@ def check_closed_output(failures, folder):
     """Nobody reads the report any more, as in `ringchurn run | head -1`: no hang, no crash, and the
     JSON is written all the same. The mix makes the report longer than any buffer of stdio."""
     path = folder / "result.json"
-    everything = ",".join(f"{name}=1" for name in builtin_scenarios())
-    process = start_ringchurn("run", "--mix", everything, "--connections", "100", "--json", path)
+    mix = ",".join(f"{name}=1" for name in TEARDOWNS)
+    process = start_ringchurn("run", "--mix", mix, "--connections", "1000", "--json", path)
     process.stdout.close()
     complaint = process.stderr.read()
     process.wait(timeout=DEADLINE_S)
