@@ -10,8 +10,8 @@ import subprocess
 import tempfile
 import time
 
-from ringchurn_testing import (DEADLINE_S, Failures, Terminal, fail, failed_verdicts, parse_json,
-                               start_ringchurn)
+from ringchurn_testing import (DEADLINE_S, Failures, Terminal, check_account, fail,
+                               failed_verdicts, parse_json, start_ringchurn)
 
 INTERRUPTED, VERDICT_FAILED = 130, 3
 # An interrupted run waits a second for what is under way. It was asked for 30 s.
@@ -54,17 +54,6 @@ def wait_until_under_way(process):
         time.sleep(0.01)
 
 
-def check_ledger(failures, what, result):
-    """Both sides of every scenario: opened = finished + unexpected + open at the deadline."""
-    for scenario in result["scenarios"]:
-        for side in ("client", "server"):
-            ledger = scenario[side]
-            accounted = ledger["finished"] + ledger["unexpected"] + ledger["open_at_deadline"]
-            failures.equal(accounted, ledger["opened"], f"{what}: {scenario['name']} {side} ledger")
-    opened = sum(scenario["opened"] for scenario in result["scenarios"])
-    failures.check(opened > 0, f"{what}: nothing was opened")
-
-
 def check_interrupted(failures, folder, what, arguments, signal_number):
     """The signal in the middle of a run: exit code 130, and a complete result that says so."""
     path = folder / "interrupted.json"
@@ -86,7 +75,7 @@ def check_interrupted(failures, folder, what, arguments, signal_number):
     result = parse_json(path.read_text(encoding="utf-8"))
     failures.equal(result["interrupted"], True, f"{what}: interrupted in the JSON")
     failures.equal(list(folder.iterdir()), [path], f"{what}: files that are left behind")
-    check_ledger(failures, what, result)
+    check_account(failures, what, result)
     path.unlink()
     return result
 

@@ -20,6 +20,11 @@ if "RINGCHURN" not in os.environ:
     sys.exit("RINGCHURN must be the path of the binary to test")
 RINGCHURN = os.path.abspath(os.environ["RINGCHURN"])
 
+SOURCE = pathlib.Path(os.environ.get("RINGCHURN_SOURCE", pathlib.Path(__file__).parent.parent))
+
+# Settings of a network in which the ports last.
+MANY_PORTS = {"net/ipv4/ip_local_port_range": "1024 65535", "net/core/somaxconn": "65535"}
+
 # Ends a program that hangs; it is not what a test measures.
 DEADLINE_S = 120
 
@@ -210,12 +215,52 @@ class Terminal:
         return self.process.wait(timeout=DEADLINE_S), self.text
 
 
-def enter_network_namespace():
-    """Goes on in a network namespace that is the test's own, with lo up and many client ports; the
-    script starts anew there. Skips where the kernel does not permit it."""
+@contextlib.contextmanager
+def server(*arguments):
+    """servers.py with these arguments, killed in the end: its process, and its address as `drive`
+    takes it."""
+    program = pathlib.Path(__file__).with_name("servers.py")
+    process = subprocess.Popen([sys.executable, str(program), *map(str, arguments)],
+                               stdout=subprocess.PIPE, text=True)
+    try:
+        yield process, process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def check_account(failures, what, result):
+    """Each side that was played, of every scenario: opened = finished + unexpected + open at the
+    deadline."""
+    for scenario in result["scenarios"]:
+        for side in ("client", "server"):
+            ledger = scenario[side]
+            if ledger is None:
+                continue
+            accounted = ledger["finished"] + ledger["unexpected"] + ledger["open_at_deadline"]
+            failures.equal(accounted, ledger["opened"], f"{what}: {scenario['name']} {side} ledger")
+    opened = sum(scenario["opened"] for scenario in result["scenarios"])
+    failures.check(opened > 0, f"{what}: nothing was opened")
+
+
+def result_validator():
+    """A validator of JSON results. Skips where there is none."""
+    try:
+        from jsonschema import Draft202012Validator
+    except ImportError:
+        skip("python3-jsonschema (4.0 or later) is missing: apt-get install python3-jsonschema")
+    schema = (SOURCE / "bench" / "result.schema.json").read_text(encoding="utf-8")
+    return Draft202012Validator(json.loads(schema))
+
+
+def enter_network_namespace(settings=None):
+    """Goes on in a network namespace that is the test's own, with lo up and `settings` (sysctls by
+    path below /proc/sys; by default many client ports); the script starts anew there. Skips where
+    the kernel does not permit it."""
     marker = "RINGCHURN_TEST_NAMESPACE"
     if os.environ.get(marker) == os.readlink("/proc/self/ns/net"):
-        _set_up_network()
+        _set_up_network(MANY_PORTS if settings is None else settings)
         return
     require_programs({"unshare": "util-linux", "ip": "iproute2"})
     # A user needs a user namespace, and keeps the name: tcpdump gives up what looks like root.
@@ -229,9 +274,8 @@ def enter_network_namespace():
     os.execvp(unshare[0], [*unshare, "sh", "-c", start, "sh", sys.executable, *sys.argv])
 
 
-def _set_up_network():
+def _set_up_network(settings):
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    for name, value in {"net/ipv4/ip_local_port_range": "1024 65535",
-                        "net/core/somaxconn": "65535"}.items():
+    for name, value in settings.items():
         with contextlib.suppress(OSError):  # room to spare; a container may not give it
             pathlib.Path("/proc/sys", name).write_text(value, encoding="ascii")
