@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <condition_variable>
 #include <mutex>
 #include <stop_token>
@@ -126,8 +127,9 @@ RunResult play(const DrivePlan& drive, const Lab& lab) {
              {lab, Side::client, [&drive] { return endpoints_of(drive); }, target, drive.run_id});
 }
 
-/// One connection more, when the load is over. False if it does not come to its end.
-bool play_one(const DrivePlan& drive) {
+/// One connection more, when the load is over. False if it does not come to its end; nullopt if it
+/// found no client port, which says nothing of the server.
+std::optional<bool> play_one(const DrivePlan& drive) {
   const std::vector<Endpoint> endpoints = endpoints_of(drive);
   Link link;
   Worker::Settings settings{Worker::Ends::client, 1};
@@ -138,9 +140,10 @@ bool play_one(const DrivePlan& drive) {
   Mix mix = drive.plan.arms.front().mix(drive.options.seed);
   worker.play(mix, {.connections = 1});
   const WorkerReport report = worker.report();
-  return std::any_of(report.client.begin(), report.client.end(), [](const ScenarioRecord& record) {
-    return record.established > 0 && record.ledger.open_at_deadline == 0;
-  });
+  ScenarioRecord record;
+  for (const ScenarioRecord& scenario : report.client) record += scenario;
+  if (record.established == 0 && record.port_limited > 0) return std::nullopt;
+  return record.established > 0 && record.ledger.open_at_deadline == 0;
 }
 
 /// Looks at the server while the load runs.
@@ -177,11 +180,13 @@ void require_listener(const DrivePlan& drive) {
     const Target& target = drive.targets[i];
     const ProbeResult result = probe(address_of(target), target.length, kProbeTime);
     if (result.error == 0) continue;
-    throw Error(
-        kExitCannotRun,
-        fmt::format("no connection to {}: {}; {}", numeric(target), strerrorname_np(result.error),
-                    result.is_refused() ? "nobody listens there: start the server"
-                                        : "is the server up, and reachable from here?"));
+    const char* remedy = "is the server up, and reachable from here?";
+    if (result.is_refused()) remedy = "nobody listens there: start the server";
+    if (result.error == EADDRNOTAVAIL) {
+      remedy = "no client port is free: wait until TIME_WAIT is over, a minute at most";
+    }
+    throw Error(kExitCannotRun, fmt::format("no connection to {}: {}; {}", numeric(target),
+                                            strerrorname_np(result.error), remedy));
   }
 }
 

@@ -43,7 +43,7 @@ struct SurvivalFacts {
   std::optional<WatchedServer> server;  ///< nullopt: nobody here can look into it
   ProbeResult probe;                    ///< made when the load was over
   /// Whether a connection that played a whole script after the load came to its end in time.
-  /// nullopt: none was played.
+  /// nullopt: none was played, or it found no client port.
   std::optional<bool> script_finished;
   std::uint64_t connections = 0;  ///< that the load opened
   std::uint64_t in_flight = 0;    ///< how many of them were open at once, at most

@@ -108,12 +108,10 @@ Verdict none_left_open(const RunResult& result) {
   }
   verdict.ok = open == 0;
   verdict.evidence = fmt::format("{} connections open when the run ended", grouped(open));
-  if (open > 0) {
-    verdict.remedy =
-        result.interrupted
-            ? "the run was interrupted while they were under way"
-            : "nothing ended for 10 s and more: a step waits for what its peer never does";
-  }
+  if (open == 0) return verdict;
+  verdict.remedy = "nothing ended for 10 s and more: a step waits for what its peer never does";
+  if (result.port_limited > 0) verdict.remedy += ", or for a free client port";
+  if (result.interrupted) verdict.remedy = "the run was interrupted while they were under way";
   return verdict;
 }
 

@@ -140,6 +140,12 @@ std::vector<Fault> faults_of_the_account() {
          j.run.scenarios[1].server = {10, 8, 0, 2};
        },
        "nothing left open", kFails, "2 connections", "a step waits for what its peer never does"},
+      {"LeftOpenWithoutAPort",
+       [](Judged& j) {
+         j.run.port_limited = 5;
+         j.run.scenarios[0].client = {990, 989, 0, 1};
+       },
+       "nothing left open", kFails, "1 connections", "or for a free client port"},
       {"LeftOpenByAnInterruption",
        [](Judged& j) {
          j.run.interrupted = true;
