@@ -10,8 +10,8 @@ import subprocess
 import tempfile
 import time
 
-from ringchurn_testing import (DEADLINE_S, Failures, Terminal, check_account, fail,
-                               failed_verdicts, parse_json, start_ringchurn)
+from ringchurn_testing import (DEADLINE_S, Failures, Terminal, active_opens, check_account,
+                               fail, failed_verdicts, parse_json, start_ringchurn)
 
 INTERRUPTED, VERDICT_FAILED = 130, 3
 # An interrupted run waits a second for what is under way. It was asked for 30 s.
@@ -36,12 +36,10 @@ def connections_opened(process):
     """ActiveOpens in the namespace of the process, if that is not our own."""
     try:
         namespace = os.readlink(f"/proc/{process.pid}/ns/net")
-        snmp = pathlib.Path(f"/proc/{process.pid}/net/snmp").read_text(encoding="ascii")
+        opened = active_opens(process.pid)
     except OSError:
         return 0
-    names, values = [line.split() for line in snmp.splitlines() if line.startswith("Tcp:")]
-    is_own = namespace != os.readlink("/proc/self/ns/net")
-    return int(values[names.index("ActiveOpens")]) if is_own else 0
+    return opened if namespace != os.readlink("/proc/self/ns/net") else 0
 
 
 def wait_until_under_way(process):

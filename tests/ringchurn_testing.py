@@ -173,6 +173,13 @@ def read_nstat(history):
     return counters
 
 
+def active_opens(process="self"):
+    """Connections that were begun in the network namespace of the process, by pid."""
+    snmp = pathlib.Path(f"/proc/{process}/net/snmp").read_text(encoding="ascii")
+    names, values = [line.split() for line in snmp.splitlines() if line.startswith("Tcp:")]
+    return int(values[names.index("ActiveOpens")])
+
+
 def start_ringchurn(*arguments, **options):
     """ringchurn as it runs; its output in pipes, unless `options` of Popen say otherwise."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
