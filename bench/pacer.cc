@@ -36,7 +36,11 @@ double Pacer::expected_by(std::uint64_t time_ns) const {
 
 std::uint64_t Pacer::due_before(std::uint64_t time_ns) const {
   if (next_ns_ >= time_ns) return 0;
-  return 1 + static_cast<std::uint64_t>(expected_by(time_ns) - expected_);
+  auto more = static_cast<std::uint64_t>(expected_by(time_ns) - expected_);
+  // The one that is meant to begin at that very moment does not begin before it.
+  const bool is_late = time_of(expected_ + static_cast<double>(more)) >= time_ns;
+  if (arrivals_ == Arrivals::constant && more > 0 && is_late) --more;
+  return 1 + more;
 }
 
 }  // namespace ringchurn

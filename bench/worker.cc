@@ -103,6 +103,7 @@ void Worker::play(Mix& mix, const Load& load) {
   std::uint64_t left = load.connections.value_or(UINT64_MAX);
   pacer_ = load.pacer;
   bool is_warm = load.warm_until == 0;
+  admitted_ = full_ = 0;
   last_end_ = now_ = clock_ns();
   while (true) {
     if (more_to_begin(load, left)) {
@@ -151,7 +152,8 @@ void Worker::serve() {
 
 bool Worker::more_to_begin(const Load& load, std::uint64_t left) const {
   if (left == 0 || stop_.load(std::memory_order_relaxed)) return false;
-  return load.connections || now_ < load.until;
+  // What became due during the last turn is begun a turn late, but it is begun.
+  return load.connections || (load.pacer ? admitted_ : now_) < load.until;
 }
 
 void Worker::admit(Mix& mix, const Load& load, std::uint64_t at_most) {
@@ -165,12 +167,14 @@ void Worker::admit(Mix& mix, const Load& load, std::uint64_t at_most) {
 /// omission).
 void Worker::begin_when_due(Mix& mix, const Load& load, std::uint64_t starts) {
   Pacer& pacer = *load.pacer;
-  for (; pacer.next_ns() <= now_; pacer.advance(), --starts) {
+  admitted_ = now_;
+  const Nanoseconds due = load.connections ? now_ : std::min(now_, load.until - 1);
+  for (; pacer.next_ns() <= due; pacer.advance(), --starts) {
     if (starts == 0) {
-      if (client_->free_slots() == 0 && !std::exchange(was_held_back_, true)) ++pace_.held_back;
+      if (client_->free_slots() == 0) full_ = now_;
       return;
     }
-    was_held_back_ = false;
+    if (pacer.next_ns() <= full_) ++pace_.held_back;
     pace_.lag.record(now_ - pacer.next_ns());
     client_->start(mix.draw(), now_, pacer.next_ns());
   }

@@ -49,7 +49,7 @@ struct Load {
 struct PaceReport {
   Histogram lag;  ///< from the intended start to the real one, ns, of each connection
   std::uint64_t held_back =
-      0;  ///< connections that were due while all `concurrency` were in flight
+      0;  ///< of those begun, the ones that were due while all `concurrency` were in flight
   std::uint64_t never_begun = 0;  ///< were due when the load's time was over
 };
 
@@ -130,7 +130,8 @@ class Worker {
   Nanoseconds last_end_ = 0;
   const Pacer* pacer_ = nullptr;  ///< of the load that is being played
   PaceReport pace_;
-  bool was_held_back_ = false;  ///< the connection that is due next is in pace_.held_back
+  Nanoseconds admitted_ = 0;  ///< when it was last looked which connections of a pacer are due
+  Nanoseconds full_ = 0;      ///< when one of them was last held back
   Nanoseconds longest_silence_ = 0;
   Nanoseconds stopped_ = 0;  ///< when `stop` was first seen; 0: not yet
   std::uint64_t ended_then_ = 0;
