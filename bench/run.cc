@@ -481,9 +481,11 @@ Verdict load_completed(const Options& options, const RunResult& result,
   const bool all = !options.connections || begun == *options.connections || result.interrupted;
   const bool measured = result.context.warm_up_s == 0 || result.cost.connections > 0;
   verdict.ok = failure.empty() && all && measured;
-  if (!measured) verdict.evidence += "; it was over before its warm-up";
   if (!failure.empty()) verdict.evidence += "; " + failure;
   if (!verdict.ok) verdict.remedy = "the numbers are what was counted until it stopped";
+  if (measured) return verdict;
+  verdict.evidence += "; it was over before its warm-up";
+  verdict.remedy = "ask for a shorter --warm-up, or for more connections";
   return verdict;
 }
 

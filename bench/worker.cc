@@ -118,20 +118,25 @@ void Worker::play(Mix& mix, const Load& load) {
     turn();
     if (!is_warm && now_ >= load.warm_until) {
       is_warm = true;
-      client_recorder_->forget_times();
-      pace_ = {};
+      forget_warm_up();
     }
     if (stalled()) {
       abandon();
       break;
     }
   }
+  if (!is_warm) forget_warm_up();  // all of it was
   if (load.pacer && !load.connections && !stop_) {
     pace_.never_begun = load.pacer->due_before(load.until);
   }
   client_->release_sockets();
   while (client_->releasing() && !link_.abandoned) turn();
   if (!server_) link_.to_serve.store(client_->established(), std::memory_order_release);
+}
+
+void Worker::forget_warm_up() {
+  client_recorder_->forget_times();
+  pace_ = {};
 }
 
 void Worker::serve() {

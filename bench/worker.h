@@ -103,6 +103,7 @@ class Worker {
   std::uint64_t client_ended() const { return client_ ? client_->ended() : 0; }
 
  private:
+  void forget_warm_up();
   bool more_to_begin(const Load& load, std::uint64_t left) const;
   void admit(Mix& mix, const Load& load, std::uint64_t at_most);
   void begin_when_due(Mix& mix, const Load& load, std::uint64_t room);
