@@ -155,8 +155,10 @@ RunResult serve(const Options& options, const Plan& plan, const Lab& lab) {
                                             std::strerror(errno)));
   }
   tell_what_is_exposed(run_served, address);
+  Options bound = options;  // --listen decides the family, whatever --family says
+  bound.family = run_served.domain == AF_INET6 ? Family::ipv6 : Family::ipv4;
   return run(
-      options, plan,
+      bound, plan,
       {lab, Side::server, [&endpoints] { return std::move(endpoints); }, {}, run_served.run_id});
 }
 
