@@ -331,6 +331,7 @@ LoadFacts Crew::play() {
     if (!refused_thread_.empty()) throw Error(kExitCannotRun, refused_thread_);
     if (const std::exception_ptr failure = first_failure()) std::rethrow_exception(failure);
     meter.emplace();
+    site_.announce();
   } catch (...) {
     stop_ = true;  // nothing is played
     for (Group& group : groups_) group.link.abandoned = true;

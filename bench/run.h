@@ -24,6 +24,9 @@ struct Site {
   std::function<std::vector<Endpoint>()> endpoints;
   std::string target;  ///< where somebody else's server is; "" if the other end is ringchurn's, too
   std::string run_id;  ///< what the results of both ends have in common; "" if there is one result
+  /// Called once, when everything is set up and the kernel's counters were read: what it lets in is
+  /// counted. May throw; then nothing is played.
+  std::function<void()> announce = [] {};
 };
 
 /// Plays plan.arms[0] and judges it. Returns a partial result, marked, after an interruption.

@@ -104,6 +104,15 @@ ServedRun served(const Plan& plan, const std::vector<Endpoint>& endpoints) {
   return run;
 }
 
+/// What a drive needs to know, on standard output. From here on clients may come.
+void tell_ports(const ServedRun& run) {
+  const std::string json = served_json(run);
+  if (std::fwrite(json.data(), 1, json.size(), stdout) != json.size() || std::fflush(stdout) != 0) {
+    throw Error(kExitCannotRun, fmt::format("cannot print the ports: {}; a drive needs them",
+                                            std::strerror(errno)));
+  }
+}
+
 /// Everybody who reaches that address may now make this process accept connections.
 void tell_what_is_exposed(const ServedRun& run, const sockaddr_storage& address) {
   if (is_loopback(address)) return;
@@ -149,17 +158,18 @@ RunResult serve(const Options& options, const Plan& plan, const Lab& lab) {
   std::vector<Endpoint> endpoints = listen_for(options, plan);
   const ServedRun run_served = served(plan, endpoints);
   const sockaddr_storage address = endpoints.front().bound();
-  const std::string json = served_json(run_served);
-  if (std::fwrite(json.data(), 1, json.size(), stdout) != json.size() || std::fflush(stdout) != 0) {
-    throw Error(kExitCannotRun, fmt::format("cannot print the ports: {}; a drive needs them",
-                                            std::strerror(errno)));
-  }
-  tell_what_is_exposed(run_served, address);
   Options bound = options;  // --listen decides the family, whatever --family says
   bound.family = run_served.domain == AF_INET6 ? Family::ipv6 : Family::ipv4;
-  return run(
-      bound, plan,
-      {lab, Side::server, [&endpoints] { return std::move(endpoints); }, {}, run_served.run_id});
+  Site site;
+  site.lab = lab;
+  site.only = Side::server;
+  site.endpoints = [&endpoints] { return std::move(endpoints); };
+  site.run_id = run_served.run_id;
+  site.announce = [&] {
+    tell_ports(run_served);
+    tell_what_is_exposed(run_served, address);
+  };
+  return run(bound, plan, site);
 }
 
 }  // namespace ringchurn
