@@ -2,12 +2,10 @@
 network namespace of the test's own. Not executable, so not a test."""
 
 import concurrent.futures
-import contextlib
 import errno
 import fcntl
 import json
 import os
-import pathlib
 import pty
 import shutil
 import subprocess
@@ -160,10 +158,11 @@ def play_each(names, *options):
             yield name, exit_code, result
 
 
-def read_nstat(history):
-    """All counters by the names that scenarios use. nstat -s leaves its history file alone."""
-    done = subprocess.run(["nstat", "-asz", "--json"], capture_output=True, text=True, check=True,
-                          env=os.environ | {"NSTAT_HISTORY": str(history)})
+def read_nstat(history, command=()):
+    """All counters by the names that scenarios use, of the namespace that `command` enters. nstat
+    -s leaves its history file alone."""
+    done = subprocess.run([*command, "nstat", "-asz", "--json"], capture_output=True, text=True,
+                          check=True, env=os.environ | {"NSTAT_HISTORY": str(history)})
     counters = {}
     for name, value in json.loads(done.stdout)["kernel"].items():
         for group in ("TcpExt", "Tcp"):
@@ -180,10 +179,12 @@ def active_opens(process="self"):
     return int(values[names.index("ActiveOpens")])
 
 
-def start_ringchurn(*arguments, **options):
-    """ringchurn as it runs; its output in pipes, unless `options` of Popen say otherwise."""
+def start_ringchurn(*arguments, command=(), **options):
+    """ringchurn as it runs, by `command` if one is given; its output in pipes, unless `options` of
+    Popen say otherwise."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
-    return subprocess.Popen([RINGCHURN, *map(str, arguments)], env=environment(), **options)
+    return subprocess.Popen([*command, RINGCHURN, *map(str, arguments)], env=environment(),
+                            **options)
 
 
 class Terminal:
@@ -281,8 +282,48 @@ def enter_network_namespace(settings=None):
     os.execvp(unshare[0], [*unshare, "sh", "-c", start, "sh", sys.executable, *sys.argv])
 
 
-def _set_up_network(settings):
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+class OtherNetwork:
+    """A second network namespace, joined to the test's own by a veth pair: another machine, as far
+    as TCP can tell. The test must be in a namespace of its own (enter_network_namespace)."""
+
+    HERE = {4: "10.77.0.1", 6: "fd77::1"}
+    THERE = {4: "10.77.0.2", 6: "fd77::2"}
+
+    def __init__(self):
+        # cat holds the namespace, and ends with its standard input, whatever becomes of the test.
+        self.holder = subprocess.Popen(["unshare", "--net", "cat"], stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE)
+        self.holder.stdin.write(b"\n")
+        self.holder.stdin.flush()
+        if not self.holder.stdout.readline():  # it answers when it is where it should be
+            skip("no second network namespace may be made here")
+        self.command = ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net"]  # runs another there
+
+    def __enter__(self):
+        done = subprocess.run(["ip", "link", "add", "here", "type", "veth", "peer", "name", "there",
+                               "netns", str(self.holder.pid)], capture_output=True, text=True,
+                              check=False)
+        if done.returncode != 0:
+            self.__exit__()
+            skip(f"no veth pair may be made here: {done.stderr.strip()}")
+        _set_up_network(MANY_PORTS, self.command)
+        for name, addresses, command in (("here", self.HERE, ()),
+                                         ("there", self.THERE, self.command)):
+            for address, options in ((f"{addresses[4]}/24", []), (f"{addresses[6]}/64", ["nodad"])):
+                subprocess.run([*command, "ip", "address", "add", address, "dev", name, *options],
+                               check=True)
+            subprocess.run([*command, "ip", "link", "set", name, "up"], check=True)
+        return self
+
+    def __exit__(self, *_):
+        self.holder.stdin.close()
+        self.holder.wait(timeout=DEADLINE_S)
+        self.holder.stdout.close()
+
+
+def _set_up_network(settings, command=()):
+    """Brings lo up, where `command` leads, and makes `settings`; a container may not give room."""
+    subprocess.run([*command, "ip", "link", "set", "lo", "up"], check=True)
     for name, value in settings.items():
-        with contextlib.suppress(OSError):  # room to spare; a container may not give it
-            pathlib.Path("/proc/sys", name).write_text(value, encoding="ascii")
+        subprocess.run([*command, "sh", "-c", f"echo {value} > /proc/sys/{name}"],
+                       stderr=subprocess.DEVNULL, check=False)
