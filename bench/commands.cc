@@ -98,6 +98,7 @@ ExitCode perform_run(const Options& options) {
 ExitCode perform_drive(const Options& options) {
   const DrivePlan plan = plan_drive(options);
   const Lab lab = prepare(plan.options, plan.plan);
+  require_listener(plan);
   fmt::print(stderr, "{}", drive_notice(plan));
   const RunResult result = drive(plan, lab);
   write_result(options.json_path, run_json(result));

@@ -172,24 +172,6 @@ std::optional<ServerWatch> find_server(const DrivePlan& drive) {
   return ServerWatch::of_listener(address_of(target), target.length);
 }
 
-/// A load that nobody could have answered is not worth its report. It is left to scenarios that
-/// want to be refused.
-void require_listener(const DrivePlan& drive) {
-  for (std::size_t i = 0; i < drive.targets.size(); ++i) {
-    if (!drive.plan.scenarios[i].has_server()) continue;
-    const Target& target = drive.targets[i];
-    const ProbeResult result = probe(address_of(target), target.length, kProbeTime);
-    if (result.error == 0) continue;
-    const char* remedy = "is the server up, and reachable from here?";
-    if (result.is_refused()) remedy = "nobody listens there: start the server";
-    if (result.error == EADDRNOTAVAIL) {
-      remedy = "no client port is free: wait until TIME_WAIT is over, a minute at most";
-    }
-    throw Error(kExitCannotRun, fmt::format("no connection to {}: {}; {}", numeric(target),
-                                            strerrorname_np(result.error), remedy));
-  }
-}
-
 Verdict judged(const ServerReport& server) {
   const Survival survival = server.verdict.survival;
   Verdict verdict{.name = "server survived"};
@@ -235,6 +217,24 @@ DrivePlan plan_drive(const Options& options) {
   return drive;
 }
 
+void require_listener(const DrivePlan& drive) {
+  // Our own server has no connections to spare for a probe: its ledger is ours.
+  if (!drive.run_id.empty()) return;
+  for (std::size_t i = 0; i < drive.targets.size(); ++i) {
+    if (!drive.plan.scenarios[i].has_server()) continue;
+    const Target& target = drive.targets[i];
+    const ProbeResult result = probe(address_of(target), target.length, kProbeTime);
+    if (result.error == 0) continue;
+    const char* remedy = "is the server up, and reachable from here?";
+    if (result.is_refused()) remedy = "nobody listens there: start the server";
+    if (result.error == EADDRNOTAVAIL) {
+      remedy = "no client port is free: wait until TIME_WAIT is over, a minute at most";
+    }
+    throw Error(kExitCannotRun, fmt::format("no connection to {}: {}; {}", numeric(target),
+                                            strerrorname_np(result.error), remedy));
+  }
+}
+
 std::string drive_notice(const DrivePlan& drive) {
   const Target& target = drive.targets.front();
   std::string text;
@@ -262,10 +262,10 @@ std::string drive_notice(const DrivePlan& drive) {
 }
 
 RunResult drive(const DrivePlan& drive, const Lab& lab) {
-  // Our own server tells of itself, and has no connections to spare for a probe: its ledger is
-  // ours.
-  if (!drive.run_id.empty()) return play(drive, lab);
-  require_listener(drive);
+  // Our own server tells of itself. And where all want to be refused, nobody can survive.
+  const bool has_server = std::any_of(drive.plan.scenarios.begin(), drive.plan.scenarios.end(),
+                                      [](const Scenario& played) { return played.has_server(); });
+  if (!drive.run_id.empty() || !has_server) return play(drive, lab);
   std::optional<ServerWatch> watch = find_server(drive);
   ServerReport server;
   server.facts.in_flight = drive.options.concurrency;

@@ -32,11 +32,16 @@ void check_drivable(const Plan& plan, int domain, const std::string& where);
 /// Throws Error (kExitUsage).
 DrivePlan plan_drive(const Options& options);
 
+/// A load that nobody could answer is not worth its report: connects once, unless all scenarios
+/// want to be refused, or the server is ours. Throws Error (kExitCannotRun): nobody listens there,
+/// say.
+void require_listener(const DrivePlan& plan);
+
 /// What the user should know before the load begins: where it goes, and whether the ports last.
 /// Lines that end in '\n', or "". Throws Error.
 std::string drive_notice(const DrivePlan& plan);
 
-/// Plays it. Throws Error if the load could not begin: nobody listens there, say.
+/// Plays it. Throws Error if the load could not begin.
 RunResult drive(const DrivePlan& plan, const Lab& lab);
 
 }  // namespace ringchurn

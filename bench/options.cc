@@ -369,12 +369,34 @@ void check_arms(const Options& options) {
 
 /// What says something about a pace must have one to say it about.
 void check_pace(const Options& options) {
-  if (options.arrivals == Arrivals::poisson && !options.rate_per_s) {
+  if (options.arrivals && !options.rate_per_s) {
     fail_usage("arrivals are those of an open loop: give --rate, too");
   }
   const bool is_timed = options.duration.count() > 0 && !options.connections;
   if (is_timed && options.warm_up >= options.duration) {
     fail_usage("the warm-up is as long as the load: lengthen --duration or shorten --warm-up");
+  }
+  if (is_timed && options.ramp > options.duration) {
+    fail_usage("the ramp is longer than the load: lengthen --duration or shorten --ramp");
+  }
+}
+
+/// Where a drive leads. What the file of a serve settles is not for options to settle again.
+void check_drive(const Options& options) {
+  if (options.command != Command::drive) return;
+  if (options.target.empty() && options.from_serve.empty()) {
+    fail_usage("drive needs a target: HOST:PORT, unix:PATH, or --from-serve FILE");
+  }
+  if (options.from_serve.empty()) return;
+  if (options.warm_up.count() > 0) {
+    fail_usage("the server's side cannot tell a warm-up from the load: leave --warm-up out");
+  }
+  if (!options.arms.empty() || !options.settings.empty()) {
+    fail_usage(
+        "what is played stands in the file of --from-serve: leave --mix, --scenario and --set out");
+  }
+  if (options.pid) {
+    fail_usage("the server of --from-serve tells of itself by its --json: leave --pid out");
   }
 }
 
@@ -420,14 +442,9 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   apply_defaults(options);
   check_pace(options);
   check_arms(options);
-  if (options.command == Command::drive && options.target.empty() && options.from_serve.empty()) {
-    fail_usage("drive needs a target: HOST:PORT, unix:PATH, or --from-serve FILE");
-  }
-  if (!options.from_serve.empty() && options.warm_up.count() > 0) {
-    fail_usage("the server's side cannot tell a warm-up from the load: leave --warm-up out");
-  }
-  if (!options.from_serve.empty() && !options.arms.empty()) {
-    fail_usage("what is played stands in the file of --from-serve: leave --mix and --scenario out");
+  check_drive(options);
+  if (options.command == Command::serve && options.json_path == "-") {
+    fail_usage("--json -: standard output tells a drive the ports; give a file");
   }
   if (options.command == Command::merge && options.sides.size() != 2) {
     fail_usage(

@@ -44,7 +44,7 @@ struct Options {
   std::chrono::nanoseconds duration{};       ///< run: how long; compare: time spent measuring
   unsigned concurrency = 64;
   std::optional<double> rate_per_s;  ///< run, drive: open loop at that rate; empty: closed loop
-  Arrivals arrivals = Arrivals::constant;
+  std::optional<Arrivals> arrivals;  ///< of an open loop; empty: constant
   std::chrono::nanoseconds ramp{}, warm_up{};
   unsigned threads = 1;
   Layout layout = Layout::pair;

@@ -284,7 +284,8 @@ void Crew::play(const Group& group, Mix& mix, Worker& worker) const {
   const auto ramp_ns = static_cast<std::uint64_t>(options_.ramp.count());
   std::optional<Pacer> pacer;
   if (options_.rate_per_s) {
-    const Pace pace{*options_.rate_per_s * group.part, ramp_ns, options_.arrivals};
+    const Pace pace{*options_.rate_per_s * group.part, ramp_ns,
+                    options_.arrivals.value_or(Arrivals::constant)};
     pacer.emplace(pace, group.index, group.of, began_, group.seed);
   }
   Load load{group.connections, until_, pacer ? &*pacer : nullptr};
@@ -502,7 +503,7 @@ void add_pace(const Options& options, const LoadFacts& facts, RunResult& result)
     for (const ScenarioRecord& record : worker.client) result.port_limited += record.port_limited;
   }
   if (!options.rate_per_s) return;
-  const char* arrivals = options.arrivals == Arrivals::constant ? "constant" : "poisson";
+  const char* arrivals = options.arrivals == Arrivals::poisson ? "poisson" : "constant";
   result.open_loop = {*options.rate_per_s, arrivals,         pace.lag.count(),
                       pace.held_back,      pace.never_begun, pace.lag};
 }

@@ -142,6 +142,10 @@ void check_served(const Options& options, const Plan& plan) {
                     "one, not all of them",
                     options.listen_address));
   }
+  if (options.family == Family::ipv6 && address.storage.ss_family == AF_INET) {
+    throw Error(kExitUsage, fmt::format("--listen {} is IPv4: leave --family ipv6 out",
+                                        options.listen_address));
+  }
   for (const Scenario& scenario : plan.scenarios) {
     const char* why = !scenario.has_server()       ? "has no server side"
                       : scenario.domain == AF_UNIX ? "is about Unix sockets of one machine"

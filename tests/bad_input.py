@@ -16,7 +16,7 @@ USAGE, CANNOT_RUN = 2, 1
 
 # (arguments, what the message must say)
 COMMAND_LINES = [
-    ("", ["no command", "run, compare, atlas, scenarios or merge"]),
+    ("", ["no command", "run, drive, serve, merge, compare, atlas or scenarios"]),
     ("churn", ["unknown command", "churn", "--help"]),
     ("--seed 1 run", ["--seed", "needs a command"]),
     ("run --scenario gracefull", ["gracefull", "did you mean 'graceful'", "ringchurn scenarios"]),
@@ -84,6 +84,69 @@ COMMAND_LINES = [
     ("compare --duration 0s", ["--duration", "'0s'", "100ms to 24h"]),
     ("compare --concurrency 0", ["--concurrency", "'0'", "1 to 1,000,000"]),
     ("compare --json /nonexistent/result.json", ["/nonexistent/result.json", "folder"]),
+    ("run --rate 0", ["--rate", "'0'", "1 to 10,000,000"]),
+    ("run --rate 10000001", ["--rate", "'10000001'", "1 to 10,000,000"]),
+    ("run --rate 1.5", ["--rate", "'1.5'", "whole number"]),
+    ("run --arrivals uniform --rate 5", ["--arrivals", "uniform", "constant or poisson"]),
+    ("run --arrivals poisson", ["arrivals", "open loop", "--rate"]),
+    ("run --arrivals constant", ["arrivals", "open loop", "--rate"]),
+    ("run --ramp nonsense", ["--ramp", "'nonsense'", "such as"]),
+    ("run --ramp 5", ["--ramp", "'5'", "no unit"]),
+    ("run --ramp 2s --duration 1s", ["ramp", "longer than the load", "--duration"]),
+    ("run --warm-up 1s --duration 1s", ["warm-up", "as long as the load", "--duration"]),
+    ("run --warm-up 10s", ["warm-up", "as long as the load"]),
+    ("run --source 127.0.0.1", ["run has no option --source"]),
+    ("compare --rate 5", ["compare has no option --rate"]),
+    ("drive", ["target", "HOST:PORT", "unix:PATH", "--from-serve FILE"]),
+    ("drive ''", ["HOST:PORT", "empty"]),
+    ("drive 127.0.0.1:80 127.0.0.1:81", ["HOST:PORT", "once"]),
+    ("drive 127.0.0.1", ["no port", "127.0.0.1:PORT"]),
+    ("drive 127.0.0.1:0", ["port 0", "1 to 65535"]),
+    ("drive 127.0.0.1:65536", ["65536", "1 to 65535"]),
+    ("drive 127.0.0.1:http", ["'http'", "1 to 65535"]),
+    ("drive http://127.0.0.1:80", ["URL", "HOST:PORT"]),
+    ("drive 127.0.0.1:80 --arrivals poisson", ["arrivals", "--rate"]),
+    ("drive 127.0.0.1:80 --warm-up 10s --duration 10s", ["warm-up", "as long as the load"]),
+    ("drive 127.0.0.1:80 --pid 0", ["--pid", "'0'", "1 to 4,194,304"]),
+    ("drive 127.0.0.1:80 --pid self", ["--pid", "'self'", "whole number"]),
+    ("drive 127.0.0.1:80 --source nonsense", ["--source", "'nonsense'", "127.0.0.0/24"]),
+    ("drive 127.0.0.1:80 --source ''", ["--source", "empty"]),
+    ("drive 127.0.0.1:80 --source ::1", ["--source", "IPv6", "target 127.0.0.1:80 is IPv4"]),
+    ("drive [::1]:80 --source 127.0.0.1", ["--source", "IPv4", "target [::1]:80 is IPv6"]),
+    ("drive unix:/x --source 127.0.0.1", ["--source", "no use", "unix socket"]),
+    ("drive 127.0.0.1:80 --source 127.0.0.0/33", ["--source", "0 to 32"]),
+    ("drive 127.0.0.1:80 --source 127.0.0.5/24", ["--source", "127.0.0.0/24", "127.0.0.5 alone"]),
+    ("drive 127.0.0.1:80 --source 192.0.2.1", ["192.0.2.1", "not an address of this machine"]),
+    ("drive 127.0.0.1:80 --threads 2", ["drive has no option --threads"]),
+    ("drive 127.0.0.1:80 --scenario gracefull", ["gracefull", "did you mean 'graceful'"]),
+    ("drive 127.0.0.1:80 --scenario unix-eof", ["unix-eof", "Unix sockets", "127.0.0.1:80"]),
+    ("drive 127.0.0.1:80 --scenario forged-syn", ["forged-syn", "nothing", "drive"]),
+    ("drive 127.0.0.1:80 --json /nonexistent/result.json", ["/nonexistent/result.json", "folder"]),
+    ("drive 127.0.0.1:80 --from-serve x", ["HOST:PORT", "--from-serve", "one of them"]),
+    ("drive --from-serve ''", ["--from-serve", "empty"]),
+    ("drive --from-serve missing.json", ["missing.json", "cannot be read"]),
+    ("drive --from-serve .", ["'.'", "cannot be read"]),
+    ("drive --from-serve x --scenario graceful", ["--from-serve", "--scenario"]),
+    ("drive --from-serve x --set request=1", ["--from-serve", "--set"]),
+    ("drive --from-serve x --pid 1", ["--from-serve", "--pid"]),
+    ("drive --from-serve x --warm-up 1s", ["--warm-up", "server's side"]),
+    ("serve --listen 0.0.0.0", ["0.0.0.0", "one address"]),
+    ("serve --listen ::", ["::", "one address"]),
+    ("serve --listen nonsense", ["--listen", "'nonsense'", "IPv4 or IPv6"]),
+    ("serve --listen ''", ["--listen", "empty"]),
+    ("serve --listen 127.0.0.1 --family ipv6", ["127.0.0.1", "--family"]),
+    ("serve --port 0", ["--port", "'0'", "1 to 65535"]),
+    ("serve --port 65535 --mix graceful=1,rst-client=1", ["--port 65535", "above 65535", "lower"]),
+    ("serve --max-connections 0", ["--max-connections", "'0'"]),
+    ("serve --scenario refused", ["refused", "no server side", "run"]),
+    ("serve --scenario unix-eof", ["unix-eof", "Unix sockets"]),
+    ("serve --connections 5", ["serve has no option --connections"]),
+    ("serve --json -", ["--json -", "file"]),
+    ("merge", ["two results", "not 0"]),
+    ("merge a.json", ["two results", "not 1"]),
+    ("merge a.json b.json c.json", ["two results", "not 3"]),
+    ("merge missing.json missing.json", ["missing.json", "cannot be read"]),
+    ("merge . .", ["'.'", "cannot be read"]),
     ("atlas gracefull", ["'gracefull'", "did you mean 'graceful'", "ringchurn scenarios"]),
     ("atlas graceful rset/", ["'rset/'", "did you mean 'reset/'"]),
     ("atlas S00-14", ["unknown scenario, folder or claim 'S00-14'", "did you mean"]),
@@ -128,7 +191,8 @@ ENVIRONMENTS = [
 CONFIG_FILES = [
     ("concurency = 5\n", ["bad.toml:1", "concurency", "unknown key", "concurrency"]),
     ("seed = 1\n\n[run]\nthread = 5\n", ["bad.toml:4", "thread", "unknown key", "threads"]),
-    ("[runs]\nseed = 1\n", ["bad.toml:1", "runs", "unknown table", "[run], [compare] and [atlas]"]),
+    ("[runs]\nseed = 1\n",
+     ["bad.toml:1", "runs", "unknown table", "[run], [drive], [serve], [compare] and [atlas]"]),
     ("[compare]\nthreads = 2\n", ["bad.toml:2", "threads"]),
     ("run = 5\n", ["bad.toml:1", "run"]),
     ("config = \"other.toml\"\n", ["bad.toml:1", "config"]),
@@ -264,6 +328,24 @@ def check_command_lines(bench):
         bench.refuses(line or "no arguments", arguments, words)
 
 
+def check_files_of_others(bench):
+    """Files that are to be read back and that no ringchurn wrote."""
+    for content, word in ((b"garbage", "no JSON"), (b"{}", "has no"), (b"[]", ""), (b"", "JSON"),
+                          (bytes(range(256)), "JSON")):
+        path = bench.folder / "other.json"
+        path.write_bytes(content)
+        for arguments, what in ((["drive", "--from-serve", "other.json"], "serve"),
+                                (["merge", "other.json", "other.json"], "--json")):
+            bench.refuses(f"{arguments[0]} with {content!r}", arguments,
+                          ["'other.json'", word, what])
+        path.unlink()
+
+
+def check_address_of_others(bench):
+    bench.refuses("serve at an address that is not ours", ["serve", "--listen", "192.0.2.1"],
+                  ["EADDRNOTAVAIL", "not this machine's"], exit_code=CANNOT_RUN)
+
+
 def check_environments(bench):
     for env, words in ENVIRONMENTS:
         what = " ".join(f"{name}={value}" for name, value in env.items())
@@ -350,6 +432,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(failures, folder)
         check_command_lines(bench)
+        check_files_of_others(bench)
+        check_address_of_others(bench)
         check_environments(bench)
         check_config_files(bench)
         check_scenario_files(bench)

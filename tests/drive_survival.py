@@ -186,15 +186,19 @@ def check_nobody(drives):
         if child == 0:
             os._exit(0)
         os.waitpid(child, 0)  # its number is nobody's now
-        refuse(drives.failures, [target, "--pid", child], USAGE, str(child))
+        refuse(drives.failures, [target, "--pid", child, "--connections", 1], USAGE, str(child))
     refuse(drives.failures, [target], CANNOT_RUN, "nobody listens there")
+    # Who wants to be refused is served well, and nobody has died of it.
+    exit_code, result = result_of("drive", target, "--scenario", "refused", "--connections", 100)
+    drives.failures.equal((exit_code, "server" in result), (GOOD, False), "refused: exit code")
+    check_account(drives.failures, "refused", result)
     refuse(drives.failures, ["unix:/nonexistent/x.sock"], CANNOT_RUN, "/nonexistent/x.sock")
     refuse(drives.failures, ["unix:@ringchurn-nobody"], CANNOT_RUN, "nobody listens there")
 
 
 def refuse(failures, arguments, exit_code, word):
     what = " ".join(map(str, ["drive", *arguments]))
-    done = run_ringchurn("drive", *arguments, "--connections", 1, "--json", "-")
+    done = run_ringchurn("drive", *arguments, "--json", "-")
     failures.equal(done.returncode, exit_code, f"{what}: exit code ({done.stderr.strip()})")
     failures.equal(done.stdout, "", f"{what}: standard output")
     failures.equal(done.stderr.count("\n"), 1, f"{what}: lines of {done.stderr!r}")
