@@ -306,10 +306,12 @@ bool Worker::stalled() {
   // Nothing can end where nothing is open: a pace may be slower than our patience.
   const bool idles = client_ && client_->open() == 0 && pacer_;
   if (ended != ended_then_ || idles || (settings_.peer_is_elsewhere && !client_)) {
-    if (client_ && !idles) longest_silence_ = std::max(longest_silence_, now_ - last_end_);
+    // All that were open may have ended in one turn: what counts is whether any was open before it.
+    if (client_ && !idled_) longest_silence_ = std::max(longest_silence_, now_ - last_end_);
     ended_then_ = ended;
     last_end_ = now_;
   }
+  idled_ = idles;
   if (stopped_ == 0 && stop_.load(std::memory_order_relaxed)) stopped_ = now_;
   if (stopped_ != 0 && now_ - stopped_ > kPatienceWhenStopped) return true;
   return now_ - last_end_ > settings_.stall_limit;

@@ -134,6 +134,7 @@ class Worker {
   Nanoseconds admitted_ = 0;  ///< when it was last looked which connections of a pacer are due
   Nanoseconds full_ = 0;      ///< when one of them was last held back
   Nanoseconds longest_silence_ = 0;
+  bool idled_ = false;       ///< at the last look none was open, and more were to come
   Nanoseconds stopped_ = 0;  ///< when `stop` was first seen; 0: not yet
   std::uint64_t ended_then_ = 0;
 };

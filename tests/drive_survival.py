@@ -136,33 +136,33 @@ def check_killed(drives, folder):
     drives.failures.check(refused > 0, "killed: no connection was refused")
 
 
-def check_stopped(drives, folder):
+def check_stopped(drives, folder, concurrency):
     """SIGSTOP for a while: the server survives, and the open loop leaves nothing of the silence
-    out, though no more than 64 connections were in flight meanwhile. A third of the arrivals met
-    it."""
-    peers = pathlib.Path(folder, "stopped")
+    out, however few connections were in flight meanwhile. A third of the arrivals met it."""
+    what = f"stopped, {concurrency} in flight"
+    peers = pathlib.Path(folder, f"stopped-{concurrency}")
     with (server("--peers-file", peers) as (process, target),
           under_way(target, peers, "--scenario", "http-close", "--connections", 4000,
-                    "--rate", 500) as drive):
+                    "--rate", 500, "--concurrency", concurrency) as drive):
         time.sleep(2)
         process.send_signal(signal.SIGSTOP)
         time.sleep(STOPPED_S)
         process.send_signal(signal.SIGCONT)
         exit_code, result = finish(drive)
-    ledger = drives.check("stopped", exit_code, result, "survived", GOOD)
-    drives.failures.equal(ledger["finished"], 4000, "stopped: finished")
+    ledger = drives.check(what, exit_code, result, "survived", GOOD)
+    drives.failures.equal(ledger["finished"], 4000, f"{what}: finished")
     remarks = result["server"]["remarks"]
-    drives.failures.check(any("state T" in remark for remark in remarks), f"stopped: {remarks}")
+    drives.failures.check(any("state T" in remark for remark in remarks), f"{what}: {remarks}")
     least_s = STOPPED_S - 0.5
     for seen in (result["pace"], result["server"]):
         drives.failures.check(seen["longest_silence_s"] >= least_s,
-                              f"stopped: longest silence {seen['longest_silence_s']}")
+                              f"{what}: longest silence {seen['longest_silence_s']}")
     lifetime = result["scenarios"][0]["latency_ns"]["lifetime"]
     for name in ("max", "p99"):
-        drives.failures.check(lifetime[name] >= least_s * 1e9, f"stopped: {name} of {lifetime}")
+        drives.failures.check(lifetime[name] >= least_s * 1e9, f"{what}: {name} of {lifetime}")
     loop = result["pace"]["open_loop"]
-    drives.failures.equal((loop["begun"], loop["never_begun"]), (4000, 0), "stopped: begun")
-    drives.failures.check(loop["held_back"] > 0, "stopped: none was held back")
+    drives.failures.equal((loop["begun"], loop["never_begun"]), (4000, 0), f"{what}: begun")
+    drives.failures.check(loop["held_back"] > 0, f"{what}: none was held back")
 
 
 def check_interrupted(drives, folder):
@@ -209,9 +209,10 @@ def main():
     drives = Drives()
     with (tempfile.TemporaryDirectory() as folder,
           concurrent.futures.ThreadPoolExecutor(4) as pool):
-        # Ten seconds without an end, or a stop of three: most of them wait most of the time.
+        # Ten seconds without an end, or a stop of three: they wait most of the time.
         waiting = [pool.submit(check_deaf_server, drives),
-                   pool.submit(check_stopped, drives, folder),
+                   pool.submit(check_stopped, drives, folder, 64),
+                   pool.submit(check_stopped, drives, folder, 1),
                    pool.submit(check_killed, drives, folder)]
         for address in ("127.0.0.1", "::1", f"unix:{folder}/s", f"unix:@ringchurn-{os.getpid()}"):
             check_good_server(drives, address)
