@@ -32,7 +32,7 @@ from ringchurn_testing import (DEADLINE_S, Failures, enter_network_namespace, fa
                                read_nstat, require_programs, run_ringchurn)
 
 PORT, BACKEND_PORT = 8090, 8080  # in a network of the test's own
-CONNECTIONS = 5000
+CONNECTIONS = 1000
 BATCH = 20000    # connections of each scenario in one drive, which has a deadline
 PAGE = 16384     # bytes: larger than what http-abort-mid-response reads
 LARGE = 1 << 20  # bytes: larger than a send buffer, so that the RST comes while the server sends

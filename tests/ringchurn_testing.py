@@ -2,10 +2,12 @@
 network namespace of the test's own. Not executable, so not a test."""
 
 import concurrent.futures
+import contextlib
 import errno
 import fcntl
 import json
 import os
+import pathlib
 import pty
 import shutil
 import subprocess
