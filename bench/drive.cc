@@ -213,6 +213,7 @@ DrivePlan plan_drive(const Options& options) {
   drive.options.family = target.domain == AF_INET6 ? Family::ipv6 : Family::ipv4;
   if (!target.is_local_scope && !options.rate_per_s) {
     drive.options.rate_per_s = kDefaultRateElsewhere;
+    drive.has_default_rate = true;
   }
   return drive;
 }
@@ -240,7 +241,7 @@ std::string drive_notice(const DrivePlan& drive) {
   std::string text;
   if (!target.is_local_scope) {
     text += fmt::format("ringchurn: driving {}{}\n", numeric(target),
-                        drive.options.rate_per_s == kDefaultRateElsewhere
+                        drive.has_default_rate
                             ? ", at 1,000 connections a second unless --rate says otherwise"
                             : "");
   }

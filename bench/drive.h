@@ -18,6 +18,7 @@ struct DrivePlan {
   Plan plan;
   std::vector<Target> targets;            ///< by scenario; all on the same host
   std::vector<sockaddr_storage> sources;  ///< empty: wherever the kernel comes from
+  bool has_default_rate = false;          ///< kDefaultRateElsewhere, as nobody gave one
   std::string run_id;  ///< of the `serve` on the other side; "" if it is not ours
 };
 

@@ -249,8 +249,8 @@ constexpr OptionSpec kSpecs[] = {
      },
      kAmount,
      "connections in flight at once, 1 to 1,000,000, over\nall threads (default: 64; 16 for "
-     "compare,"
-     " 4096 for\nserve, at most so many)"},
+     "compare; for serve,\n"
+     "at most so many: 4096)"},
     {"runs", "N", kAtlasBit, OptionKind::number, "runs",
      [](Options& o, const OptionValues& v) {
        o.runs = static_cast<unsigned>(number(v[0], 1, 64, "1 to 64"));
@@ -263,7 +263,7 @@ constexpr OptionSpec kSpecs[] = {
      kWhere,
      "syscall: plain blocking system calls as well, their\nanswers beside io_uring's (default: "
      "ring)"},
-    {"threads", "N", kRunBit, OptionKind::number, "threads",
+    {"threads", "N", kLoads, OptionKind::number, "threads",
      [](Options& o, const OptionValues& v) {
        o.threads = static_cast<unsigned>(number(v[0], 1, 256, "1 to 256"));
      },
@@ -328,16 +328,16 @@ constexpr CommandSpec kCommands[] = {
      "  ringchurn run --scenario lingering-close --set drain_timeout=200ms\n"
      "  ringchurn run --scenario my-teardown.toml --threads 4 --concurrency 4096\n"},
     {"drive", Command::drive, kDriveBit,
-     "Plays the client's side of scenarios against somebody else's server, accounts for\n"
-     "every connection, and says whether the server survived.",
-     "TARGET [--mix NAME=WEIGHT,... | --scenario NAME|FILE] [options]",
+     "Plays the client's side of scenarios against somebody else's server, accounts\n"
+     "for every connection, and says whether the server survived.",
+     "TARGET [--mix NAME=WEIGHT,...] [options]",
      "  ringchurn drive 127.0.0.1:80 --scenario http-close\n"
      "  ringchurn drive [::1]:8080 --mix http-close=9,http-abort-mid-response=1\n"
      "  ringchurn drive unix:/run/web.sock --rate 5000 --arrivals poisson\n"
      "  ringchurn drive 10.0.0.7:80 --authorized-target 10.0.0.7 --duration 30s\n"},
     {"serve", Command::serve, kServeBit,
-     "Plays the server's side of scenarios, one port for each, and prints what a drive on\n"
-     "another machine needs to know.",
+     "Plays the server's side of scenarios, one port for each, and prints what a\n"
+     "drive on another machine needs to know.",
      "[--mix NAME=WEIGHT,... | --scenario NAME|FILE] [options]",
      "  ringchurn serve --scenario lingering-close > served.json\n"
      "  ringchurn serve --mix graceful=9,unread-data=1 --listen 10.0.0.7 --json s.json\n"},
