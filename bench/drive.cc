@@ -175,12 +175,9 @@ std::optional<ServerWatch> find_server(const DrivePlan& drive) {
 Verdict judged(const ServerReport& server) {
   const Survival survival = server.verdict.survival;
   Verdict verdict{.name = "server survived"};
-  verdict.ok = survival == Survival::survived || survival == Survival::unknown;
+  verdict.ok = survival == Survival::survived;
+  verdict.advisory = survival == Survival::unknown;
   verdict.evidence = server.verdict.evidence;
-  if (survival == Survival::unknown) {
-    verdict.ok = false;
-    verdict.advisory = true;
-  }
   if (!verdict.ok && !verdict.advisory) {
     verdict.remedy = "find out what the server does at the unexpected errors and resets";
   }

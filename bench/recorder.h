@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <utility>
 #include <vector>
@@ -36,14 +35,7 @@ struct ScenarioRecord {
 /// Fills ScenarioRecords from what an End reports.
 class Recorder final : public Observer {
  public:
-  /// `witness`, if any, hears every answer, too.
-  explicit Recorder(std::size_t scenarios,
-                    const std::function<void(const Answer&)>* witness = nullptr)
-      : witness_(witness), records_(scenarios) {}
-
-  void answered(const Answer& answer) override {
-    if (witness_) (*witness_)(answer);
-  }
+  explicit Recorder(std::size_t scenarios) : records_(scenarios) {}
 
   void opened(unsigned scenario) override { ++records_[scenario].ledger.opened; }
   void connected(unsigned scenario, Nanoseconds time) override {
@@ -79,7 +71,6 @@ class Recorder final : public Observer {
   std::uint64_t unexpected_errors() const { return unexpected_errors_; }
 
  private:
-  const std::function<void(const Answer&)>* witness_;
   std::vector<ScenarioRecord> records_;
   std::uint64_t errors_ = 0, unexpected_errors_ = 0;
 };

@@ -34,9 +34,8 @@ constexpr int kSchemaVersion = 1;
 using ringchurn::or_null;
 Json or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
-Json context_json(const Context& context) {
-  Json sysctls = Json::object();
-  for (const auto& [name, value] : context.sysctls) sysctls[name] = value;
+/// What every kind of result says about where it was made.
+Json origin_json(const Context& context) {
   return {{"version", context.version},
           {"command", context.command},
           {"kernel", context.kernel},
@@ -45,20 +44,27 @@ Json context_json(const Context& context) {
           {"cpu_model", context.cpu_model},
           {"cpus", context.cpus},
           {"lab", context.lab},
-          {"layout", context.layout},
           {"family", context.family},
           {"congestion_control", context.congestion_control},
-          {"threads", context.threads},
-          {"concurrency", context.concurrency},
-          {"seed", context.seed},
-          {"started_at", context.started_at},
-          {"elapsed_s", context.elapsed_s},
-          {"side", side_name(context.side)},
-          {"run_id", or_null(context.run_id)},
-          {"host", or_null(context.host)},
-          {"network", or_null(context.network)},
-          {"target", or_null(context.target)},
-          {"sysctls", sysctls}};
+          {"started_at", context.started_at}};
+}
+
+Json context_json(const Context& context) {
+  Json sysctls = Json::object();
+  for (const auto& [name, value] : context.sysctls) sysctls[name] = value;
+  Json json = origin_json(context);
+  json.update({{"elapsed_s", context.elapsed_s},
+               {"layout", context.layout},
+               {"threads", context.threads},
+               {"concurrency", context.concurrency},
+               {"seed", context.seed},
+               {"side", side_name(context.side)},
+               {"run_id", or_null(context.run_id)},
+               {"host", or_null(context.host)},
+               {"network", or_null(context.network)},
+               {"target", or_null(context.target)},
+               {"sysctls", sysctls}});
+  return json;
 }
 
 Json ledger_json(const Ledger& ledger) {
@@ -266,19 +272,9 @@ Json result_json(const RunResult& result, Json comparison) {
 }
 
 Json atlas_context_json(const AtlasResult& result) {
-  const Context& context = result.context;
-  return {{"version", context.version},
-          {"command", context.command},
-          {"kernel", context.kernel},
-          {"liburing", context.liburing},
-          {"compiler", context.compiler},
-          {"cpu_model", context.cpu_model},
-          {"cpus", context.cpus},
-          {"lab", context.lab},
-          {"family", context.family},
-          {"congestion_control", context.congestion_control},
-          {"started_at", context.started_at},
-          {"elapsed_s", result.elapsed_s}};
+  Json json = origin_json(result.context);
+  json["elapsed_s"] = result.elapsed_s;
+  return json;
 }
 
 Json step_json(const char* engine, const StepAnswers& step) {

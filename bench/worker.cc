@@ -61,17 +61,18 @@ Worker::Worker(const Settings& settings, std::span<const Scenario> scenarios,
       ring_(ring_settings(settings, scenarios)) {
   const RingSettings ring = ring_settings(settings, scenarios);
   if (settings.ends != Ends::server) {
-    client_recorder_ = std::make_unique<Recorder>(scenarios.size(), settings.witness);
-    const End::Settings end{Side::client, 0, settings.concurrency, !settings.open_loop,
-                            settings.peer_is_elsewhere};
+    client_recorder_ = std::make_unique<Recorder>(scenarios.size());
+    End::Settings end{Side::client, 0, settings.concurrency};
+    end.rests = !settings.open_loop;
+    end.peer_is_elsewhere = settings.peer_is_elsewhere;
+    end.witness = settings.witness;
     client_ = std::make_unique<End>(ring_, end, scenarios, endpoints, *client_recorder_);
   }
   if (settings.ends != Ends::client) {
-    server_recorder_ = std::make_unique<Recorder>(scenarios.size(), settings.witness);
-    server_ = std::make_unique<End>(
-        ring_,
-        End::Settings{Side::server, ring.first_accept_slot, ring.slots - ring.first_accept_slot},
-        scenarios, endpoints, *server_recorder_);
+    server_recorder_ = std::make_unique<Recorder>(scenarios.size());
+    End::Settings end{Side::server, ring.first_accept_slot, ring.slots - ring.first_accept_slot};
+    end.witness = settings.witness;
+    server_ = std::make_unique<End>(ring_, end, scenarios, endpoints, *server_recorder_);
     server_->accept();
   }
   // Sleeping until a connection is due should not take 50 us more (prctl(2), PR_SET_TIMERSLACK).

@@ -457,9 +457,11 @@ void End::report(std::uint32_t index, unsigned number, std::int32_t result,
   }
   if (!transition.step_ended) return;
   const auto bytes = static_cast<std::int32_t>(transition.total);
-  observer_.answered({settings_.side, scenario, index, number,
-                      result > 0 ? std::max(result, bytes) : result, transition.outcome,
-                      transition.expected, issued(index, number), now});
+  if (settings_.witness) {
+    (*settings_.witness)({settings_.side, scenario, index, number,
+                          result > 0 ? std::max(result, bytes) : result, transition.outcome,
+                          transition.expected, issued(index, number), now});
+  }
   if (is_error(transition.outcome) || !transition.expected) {
     observer_.error(scenario, number, transition.outcome, transition.expected);
   }

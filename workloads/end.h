@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -47,8 +48,6 @@ class Observer {
   virtual void connected(unsigned scenario, Nanoseconds time) = 0;
   /// Client only: the first byte came, `time` after the first step was issued.
   virtual void first_byte(unsigned scenario, Nanoseconds time) = 0;
-  /// A step of the script ended.
-  virtual void answered(const Answer&) {}
   /// A step of the script ended with an error, or otherwise than expected.
   virtual void error(unsigned scenario, unsigned step, Outcome outcome, bool expected) = 0;
   /// The kernel took bytes to send, or handed out received ones.
@@ -74,6 +73,8 @@ class End {
     /// Client: somebody else's server, on whose port space nobody keeps an eye: a connect that
     /// finds no free port is tried again, every 100 ms.
     bool peer_is_elsewhere = false;
+    /// Hears how each step of a script ended; null: nobody does.
+    const std::function<void(const Answer&)>* witness = nullptr;
   };
 
   /// Slots of the ring's table that a connection at `side` may take: one, and one for each further
