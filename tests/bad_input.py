@@ -117,7 +117,7 @@ COMMAND_LINES = [
     ("drive 127.0.0.1:80 --source 127.0.0.0/33", ["--source", "0 to 32"]),
     ("drive 127.0.0.1:80 --source 127.0.0.5/24", ["--source", "127.0.0.0/24", "127.0.0.5 alone"]),
     ("drive 127.0.0.1:80 --source 192.0.2.1", ["192.0.2.1", "not an address of this machine"]),
-    ("drive 127.0.0.1:80 --threads 2", ["drive has no option --threads"]),
+    ("drive 127.0.0.1:80 --layout single", ["drive has no option --layout"]),
     ("drive 127.0.0.1:80 --scenario gracefull", ["gracefull", "did you mean 'graceful'"]),
     ("drive 127.0.0.1:80 --scenario unix-eof", ["unix-eof", "Unix sockets", "127.0.0.1:80"]),
     ("drive 127.0.0.1:80 --scenario forged-syn", ["forged-syn", "nothing", "drive"]),
