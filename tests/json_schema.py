@@ -21,7 +21,7 @@ except ImportError:
     sys.exit(SKIPPED)
 
 RINGCHURN = os.environ["RINGCHURN"]
-SOURCE = pathlib.Path(os.environ.get("RINGCHURN_SOURCE", pathlib.Path(__file__).parent.parent))
+SOURCE = pathlib.Path(os.environ.get("RINGCHURN_TREE", pathlib.Path(__file__).parent.parent))
 
 
 # Objects whose keys are data.

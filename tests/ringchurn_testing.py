@@ -20,7 +20,7 @@ if "RINGCHURN" not in os.environ:
     sys.exit("RINGCHURN must be the path of the binary to test")
 RINGCHURN = os.path.abspath(os.environ["RINGCHURN"])
 
-SOURCE = pathlib.Path(os.environ.get("RINGCHURN_SOURCE", pathlib.Path(__file__).parent.parent))
+SOURCE = pathlib.Path(os.environ.get("RINGCHURN_TREE", pathlib.Path(__file__).parent.parent))
 
 # Settings of a network in which the ports last.
 MANY_PORTS = {"net/ipv4/ip_local_port_range": "1024 65535", "net/core/somaxconn": "65535"}

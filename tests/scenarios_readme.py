@@ -8,7 +8,7 @@ import re
 
 from ringchurn_testing import Failures, builtin_scenarios, run_ringchurn
 
-SOURCE = pathlib.Path(os.environ.get("RINGCHURN_SOURCE", pathlib.Path(__file__).parent.parent))
+SOURCE = pathlib.Path(os.environ.get("RINGCHURN_TREE", pathlib.Path(__file__).parent.parent))
 FOLDER = SOURCE / "workloads" / "scenarios"
 
 

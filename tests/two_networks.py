@@ -29,7 +29,7 @@ try:
 except ImportError:
     skip("python3-jsonschema (4.0 or later) is missing: apt-get install python3-jsonschema")
 
-SOURCE = pathlib.Path(os.environ.get("RINGCHURN_SOURCE", pathlib.Path(__file__).parent.parent))
+SOURCE = pathlib.Path(os.environ.get("RINGCHURN_TREE", pathlib.Path(__file__).parent.parent))
 USAGE = 2
 CONNECTIONS = 20000
 RATE = 20000
