@@ -9,8 +9,8 @@ import re
 import signal
 import tempfile
 
-from ringchurn_testing import (DEADLINE_S, TEARDOWNS, Failures, Terminal, parse_json,
-                               run_ringchurn, start_ringchurn)
+from ringchurn_testing import (DEADLINE_S, TEARDOWNS, Failures, Terminal,
+                               failed_verdicts, parse_json, run_ringchurn, start_ringchurn)
 
 ESCAPE = "\x1b["
 SHORT_RUN = ("run", "--duration", "1s")
@@ -21,7 +21,8 @@ def check_closed_output(failures, folder):
     JSON is written all the same. The mix makes the report longer than any buffer of stdio."""
     path = folder / "result.json"
     mix = ",".join(f"{name}=1" for name in TEARDOWNS)
-    process = start_ringchurn("run", "--mix", mix, "--connections", "1000", "--json", path)
+    process = start_ringchurn("run", "--mix", mix, "--connections", "200", "--layout", "single",
+                              "--json", path)
     process.stdout.close()
     complaint = process.stderr.read()
     process.wait(timeout=DEADLINE_S)
@@ -29,7 +30,8 @@ def check_closed_output(failures, folder):
                    f"closed output: exit code {process.returncode}: {complaint}")
     failures.check(path.exists(), "closed output: no JSON")
     if path.exists():
-        parse_json(path.read_text(encoding="utf-8"))
+        result = parse_json(path.read_text(encoding="utf-8"))
+        failures.equal(failed_verdicts(result), {}, "closed output: failed verdicts")
         path.unlink()
     failures.equal(list(folder.iterdir()), [], "closed output: files that are left behind")
 
