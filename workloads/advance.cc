@@ -10,15 +10,6 @@ namespace {
 
 using Next = Transition::Next;
 
-bool receives(Op op) {
-  return op == Op::receive || op == Op::receive_until || op == Op::receive_any ||
-         op == Op::receive_multi || op == Op::recv_eof || op == Op::read;
-}
-
-bool moves_bytes(Op op) {
-  return receives(op) || op == Op::send || op == Op::write || op == Op::fill;
-}
-
 /// True while the step wants more bytes than `moved` brought. What is started, and what must not
 /// wait, is one operation.
 bool goes_on(Connection& connection, const Step& step, std::uint32_t moved) {
@@ -134,7 +125,7 @@ Transition advance(Connection& connection, const Script& script, unsigned index,
                    std::int32_t result, std::uint64_t took_ns) {
   const Step& step = script.steps[index];
   Transition transition;
-  if (result > 0 && moves_bytes(step.op)) {
+  if (result > 0 && (sends(step.op) || receives(step.op))) {
     transition.moved = static_cast<std::uint32_t>(result);
     transition.total = transition.moved;
     if (step.overlap == Overlap::none) transition.total = connection.moved += transition.moved;

@@ -33,9 +33,8 @@ std::uint32_t index_of(Ring::Token token) { return static_cast<std::uint32_t>(to
 
 /// True for a step that waits for the peer, rather than bringing it something.
 bool takes(Op op) {
-  return op == Op::receive || op == Op::receive_until || op == Op::receive_any ||
-         op == Op::receive_multi || op == Op::recv_eof || op == Op::read || op == Op::wait ||
-         op == Op::poll || op == Op::accept_from || op == Op::accept_multi || op == Op::pause;
+  return receives(op) || op == Op::wait || op == Op::poll || op == Op::accept_from ||
+         op == Op::accept_multi || op == Op::pause;
 }
 
 bool needs_belongings(const Step& step) {
@@ -53,6 +52,7 @@ bool any_step(std::span<const Scenario> scenarios, Side side, bool (*is_such)(co
 
 /// Between two looks for a free port. TIME_WAIT gives one back after a second at the earliest.
 constexpr __kernel_timespec kPortPatience{0, 100'000'000};
+
 bool looks_for_text(const Step& step) { return step.op == Op::receive_until; }
 
 constexpr unsigned kMostBufferGroups = 65536;  // io_uring_sqe::buf_group has 16 bits
@@ -447,10 +447,10 @@ void End::report(std::uint32_t index, unsigned number, std::int32_t result,
   // What the sockets of one end tell each other is none of the traffic between the ends.
   const bool has_peer = settings_.peer_is_elsewhere || scenarios_[scenario].has_server();
   if (transition.moved > 0 && step.socket == 0 && has_peer) {
-    const bool sends = step.op == Op::send || step.op == Op::write || step.op == Op::fill;
-    sends ? observer_.sent(scenario, transition.moved)
-          : observer_.received(scenario, transition.moved);
-    if (settings_.side == Side::client && !sends && !slot.heard) {
+    const bool sent = sends(step.op);
+    sent ? observer_.sent(scenario, transition.moved)
+         : observer_.received(scenario, transition.moved);
+    if (settings_.side == Side::client && !sent && !slot.heard) {
       slot.heard = true;
       observer_.first_byte(scenario, now - slot.started);
     }

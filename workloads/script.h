@@ -63,6 +63,13 @@ enum class Op : std::uint8_t {
   plain,          ///< what no ring operation does: `act`, played with plain system calls
 };
 const char* op_name(Op op);
+/// Brings application bytes to the peer.
+constexpr bool sends(Op op) { return op == Op::send || op == Op::write || op == Op::fill; }
+/// Takes application bytes from the peer, all of them at once or a piece at a time.
+constexpr bool receives(Op op) {
+  return op == Op::receive || op == Op::receive_until || op == Op::receive_any ||
+         op == Op::receive_multi || op == Op::recv_eof || op == Op::read;
+}
 
 /// What an Op::plain does: see act() in workloads/act.h.
 enum class Act : std::uint8_t {
