@@ -60,6 +60,7 @@ struct CommandSpec {
   const char* name;
   Command command;
   CommandBit bit;
+  const char* brief;  ///< its line in the program's help
   const char* about;
   const char* usage;
   const char* examples;

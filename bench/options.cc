@@ -81,7 +81,10 @@ const OptionSpec* find_option(std::string_view name) {
   }
   const bool is_flag = typed.starts_with("-");
   std::vector<std::string> known = {"--help", "--version"};
-  if (!is_flag) known = {"run", "drive", "serve", "merge", "compare", "atlas", "scenarios"};
+  if (!is_flag) {
+    known.clear();
+    for (const CommandSpec& command : command_specs()) known.emplace_back(command.name);
+  }
   fail_usage(fmt::format("unknown {} {}{}; see ringchurn --help", is_flag ? "option" : "command",
                          typed, did_you_mean(typed, known)));
 }

@@ -1,0 +1,140 @@
+// Rows of commands, and the help that is printed from them and the options.
+#include <fmt/format.h>
+
+#include "bench/option_table.h"
+
+namespace ringchurn {
+namespace {
+
+constexpr CommandSpec kCommands[] = {
+    {"run", Command::run, kRunBit, "play a scenario or a mix, and account for every connection",
+     "Opens and tears down connections, counts what every step returned, and checks\n"
+     "the account against the kernel's counters.",
+     "[--mix NAME=WEIGHT,... | --scenario NAME|FILE] [options]",
+     "  ringchurn run --mix graceful=70,rst-client=20,half-close=10\n"
+     "  ringchurn run --scenario unread-data --connections 100000 --json result.json\n"
+     "  ringchurn run --scenario lingering-close --set drain_timeout=200ms\n"
+     "  ringchurn run --scenario my-teardown.toml --threads 4 --concurrency 4096\n"},
+    {"drive", Command::drive, kDriveBit,
+     "play the client's side against your own server; did it survive?",
+     "Plays the client's side of scenarios against somebody else's server, accounts\n"
+     "for every connection, and says whether the server survived.",
+     "TARGET [--mix NAME=WEIGHT,...] [options]",
+     "  ringchurn drive 127.0.0.1:80 --scenario http-close\n"
+     "  ringchurn drive [::1]:8080 --mix http-close=9,http-abort-mid-response=1\n"
+     "  ringchurn drive unix:/run/web.sock --rate 5000 --arrivals poisson\n"
+     "  ringchurn drive 10.0.0.7:80 --authorized-target 10.0.0.7 --duration 30s\n"},
+    {"serve", Command::serve, kServeBit, "play the server's side, for a drive from another machine",
+     "Plays the server's side of scenarios, one port for each, and prints what a\n"
+     "drive on another machine needs to know.",
+     "[--mix NAME=WEIGHT,... | --scenario NAME|FILE] [options]",
+     "  ringchurn serve --scenario lingering-close > served.json\n"
+     "  ringchurn serve --mix graceful=9,unread-data=1 --listen 10.0.0.7 --json s.json\n"},
+    {"compare", Command::compare, kCompareBit,
+     "what one teardown costs against another, with its error",
+     "Plays the arms in interleaved slices, both ends on one thread, and says with a\n"
+     "95% confidence interval what each costs in CPU against the first.",
+     "[ARM ARM ...] [options]",
+     "  ringchurn compare\n"
+     "  ringchurn compare graceful rst-client disconnect --duration 60s\n"
+     "  ringchurn compare graceful graceful=90,rst-client=10 --json result.json\n"
+     "  ringchurn compare --server 'nginx -c a.conf' --server 'nginx -c b.conf' \\\n"
+     "      --scenario http-abort-mid-response\n"},
+    {"atlas", Command::atlas, kAtlasBit,
+     "what this kernel answers in every scenario, and which claims hold",
+     "Plays every scenario some times, each in a network of its own, and says what\n"
+     "this kernel answers, whether that was expected, and which common claims hold.",
+     "[NAME|FOLDER|CLAIM|FILE ...] [options]",
+     "  ringchurn atlas\n"
+     "  ringchurn atlas reset/ S001-14 my-teardown.toml --json result.json\n"
+     "  ringchurn atlas --engine syscall\n"
+     "  ringchurn atlas --explain recv-after-reset\n"},
+    {"scenarios", Command::scenarios, kScenariosBit, "list the built-in scenarios, or print one",
+     "Lists the built-in scenarios by folder, or those of one folder, or prints a\n"
+     "scenario's file.",
+     "[NAME|FOLDER] [options]",
+     "  ringchurn scenarios\n"
+     "  ringchurn scenarios reset/\n"
+     "  ringchurn scenarios half-close > my-teardown.toml\n"},
+    {"merge", Command::merge, kMergeBit, "one result from those of two machines",
+     "Joins the results of the client's and the server's machine: one account of every\n"
+     "connection, checked against the counters of both kernels.",
+     "DRIVE.json SERVE.json [--json FILE]",
+     "  ringchurn merge drive.json serve.json\n"
+     "  ringchurn merge drive.json serve.json --json both.json\n"},
+};
+
+constexpr std::string_view kPrecedence =
+    "Each option is also an environment variable (RINGCHURN_CONCURRENCY=128) and a\n"
+    "key of the config file, at its top or in the table of its command.\n"
+    "A flag wins over the environment, the environment over the file; of a list, the\n"
+    "whole list. RINGCHURN_SET, RINGCHURN_ARMS (for ARM ...) and RINGCHURN_ONLY (for\n"
+    "the NAMEs of atlas) hold words separated by spaces.\n";
+
+constexpr std::string_view kExitCodes =
+    "Exit codes:\n"
+    "    0  good\n"
+    "    1  could not run\n"
+    "    2  wrong usage or configuration\n"
+    "    3  a verdict failed, or the atlas met an answer that nothing expects\n"
+    "   77  io_uring is not available here\n"
+    "  130  interrupted; the partial result was written\n";
+
+std::string option_help(const OptionSpec& spec) {
+  constexpr std::size_t kHelpColumn = 27;
+  const bool repeats = spec.positional && spec.kind == OptionKind::list;
+  std::string text = repeats           ? fmt::format("  {} {} ...", spec.value, spec.value)
+                     : spec.positional ? fmt::format("  {}", spec.value)
+                                       : fmt::format("  --{} {}", spec.name, spec.value);
+  if (text.size() + 2 > kHelpColumn) text += '\n' + std::string(kHelpColumn, ' ');
+  text.append(text.size() < kHelpColumn ? kHelpColumn - text.size() : 0, ' ');
+  for (const char* c = spec.help; *c != '\0'; ++c) {
+    text += *c;
+    if (*c == '\n') text.append(kHelpColumn, ' ');
+  }
+  return text + '\n';
+}
+
+}  // namespace
+
+std::span<const CommandSpec> command_specs() { return kCommands; }
+
+std::string command_help(const CommandSpec& command) {
+  std::string text =
+      fmt::format("{}\n\nUsage: ringchurn {} {}\n", command.about, command.name, command.usage);
+  std::string_view group;
+  for (const OptionSpec& spec : option_specs()) {
+    if (!spec.belongs_to(command.bit)) continue;
+    if (group != spec.group) text += fmt::format("\n{}:\n", group = spec.group);
+    text += option_help(spec);
+  }
+  if ((command.bit & kConfigured) != 0) text += fmt::format("\n{}", kPrecedence);
+  return text + fmt::format("\nExamples:\n{}\n{}", command.examples, kExitCodes);
+}
+
+std::string program_help() {
+  std::string commands;
+  for (const CommandSpec& command : kCommands) {
+    commands += fmt::format("  {:<10}  {}\n", command.name, command.brief);
+  }
+  return fmt::format(
+      "ringchurn opens and tears down TCP connections by the thousand through io_uring,\n"
+      "counts every error by errno, and proves its numbers against the kernel's.\n"
+      "\n"
+      "Usage: ringchurn COMMAND [options]\n"
+      "\n"
+      "Commands:\n"
+      "{}"
+      "\n"
+      "ringchurn COMMAND --help explains its options. ringchurn --version prints the\n"
+      "version.\n"
+      "\n"
+      "Examples:\n"
+      "  ringchurn compare graceful rst-client\n"
+      "  ringchurn run --mix graceful=70,rst-client=20,half-close=10 --duration 10s\n"
+      "\n"
+      "{}",
+      commands, kExitCodes);
+}
+
+}  // namespace ringchurn
