@@ -42,6 +42,12 @@ constexpr unsigned kWarmUpBlocks = 2;
 /// The arms as they are scheduled: the baseline, the baseline again as the A/A control, the others.
 constexpr std::size_t kBaseline = 0, kControl = 1, kFirstCandidate = 2;
 
+/// Which arm of the result a slot belongs to: none, if it is the control.
+std::optional<unsigned> arm_of(std::size_t slot) {
+  if (slot == kControl) return std::nullopt;
+  return static_cast<unsigned>(slot == kBaseline ? 0 : slot - kControl);
+}
+
 /// What an arm is played by, and whose CPU time it costs.
 struct Ground {
   Worker& worker;
@@ -76,6 +82,8 @@ class Comparison {
   Random random_;
   std::vector<Slot> slots_;
   std::vector<std::vector<BlockCost>> blocks_;  ///< by slot
+  std::vector<Slice> slices_;
+  Nanoseconds began_ = 0;  ///< the first measured slice; 0: none yet
   Nanoseconds measured_ns_ = 0;
 };
 
@@ -97,10 +105,15 @@ void Comparison::slice(std::size_t arm, bool measured) {
   const Nanoseconds began = clock_ns();
   worker.play(mix, {.connections = {}, .until = began + slice_ns_});
   if (!measured) return;
-  BlockCost& cost = blocks_[arm].back();
-  cost.cost += static_cast<double>(ground->cpu_ns() - cpu_before);
-  cost.count += static_cast<double>(worker.client_ended() - ended_before);
+  const std::uint64_t cpu_ns = ground->cpu_ns() - cpu_before;
+  const std::uint64_t ended = worker.client_ended() - ended_before;
   measured_ns_ += clock_ns() - began;
+  blocks_[arm].back().cost += static_cast<double>(cpu_ns);
+  blocks_[arm].back().count += static_cast<double>(ended);
+  if (began_ == 0) began_ = began;
+  slices_.push_back({static_cast<unsigned>(blocks_[arm].size() - 1), arm_of(arm),
+                     static_cast<double>(began - began_) / 1e9, static_cast<double>(cpu_ns) / 1e3,
+                     ended});
 }
 
 bool Comparison::is_cut_short() const {
@@ -117,8 +130,9 @@ void Comparison::block(bool measured) {
     slice(arm, measured);
     if (is_cut_short()) break;
   }
-  if (measured && is_cut_short()) {
-    for (auto& costs : blocks_) costs.pop_back();  // a block is whole or is not
+  if (measured && is_cut_short()) {  // a block is whole or is not
+    for (auto& costs : blocks_) costs.pop_back();
+    std::erase_if(slices_, [&](const Slice& slice) { return slice.block == blocks_[0].size(); });
   }
 }
 
@@ -171,6 +185,7 @@ void Comparison::report(const std::vector<std::string>& names, CompareResult& re
     return compare_costs(blocks_[arm], blocks_[kBaseline], {.seed = seed_});
   };
   result.blocks = static_cast<unsigned>(blocks_[kBaseline].size());
+  result.slices = slices_;
   result.slice_ms = static_cast<double>(slice_ns_) / 1e6;
   result.measured_s = static_cast<double>(measured_ns_) / 1e9;
   if (const auto control = against_baseline(kControl)) result.a_a = estimate(control->ratio, 1);

@@ -42,6 +42,15 @@ std::optional<std::uint64_t> Histogram::quantile(double q) const {
   return std::min(middle_of(index), max_ns_);
 }
 
+std::vector<std::pair<std::uint64_t, std::uint64_t>> Histogram::filled() const {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> filled;
+  for (std::size_t index = 0; index < buckets_.size(); ++index) {
+    if (buckets_[index] == 0) continue;
+    filled.emplace_back(std::min(middle_of(index), max_ns_), buckets_[index]);
+  }
+  return filled;
+}
+
 std::uint64_t Histogram::middle_of(std::size_t index) {
   if (index < 2 * kSubBuckets) return index;
   const std::size_t shift = index / kSubBuckets - 1;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace ringchurn {
@@ -58,6 +59,10 @@ class Histogram {
   /// longest duration is known.
   std::optional<std::uint64_t> quantile(double q) const;
 
+  /// What quantile() tells for each bucket that is not empty, in ascending order, and how many it
+  /// holds; together count(). What lies in overflow() is in the last bucket of all.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> filled() const;
+
   bool operator==(const Histogram&) const = default;
 
  private:
@@ -82,8 +87,9 @@ class Histogram {
 /// What a report tells of a histogram, in nanoseconds: all that is left of it in a JSON result.
 /// Empty as Histogram::quantile() and max() are.
 struct Percentiles {
-  std::optional<std::uint64_t> p50, p90, p99, p999, max;
+  std::optional<std::uint64_t> p50, p90, p99, p999, p9999, max;
   std::uint64_t count = 0;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> buckets;  ///< Histogram::filled()
 
   Percentiles() = default;
   Percentiles(const Histogram& histogram)
@@ -91,8 +97,10 @@ struct Percentiles {
         p90(histogram.quantile(0.9)),
         p99(histogram.quantile(0.99)),
         p999(histogram.quantile(0.999)),
+        p9999(histogram.quantile(0.9999)),
         max(histogram.max()),
-        count(histogram.count()) {}
+        count(histogram.count()),
+        buckets(histogram.filled()) {}
 };
 
 }  // namespace ringchurn

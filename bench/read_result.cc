@@ -94,14 +94,27 @@ Bytes read_bytes(const JsonField& json, PlayedSide from, PlayedSide to, PlayedSi
   return bytes;
 }
 
+std::vector<std::pair<std::uint64_t, std::uint64_t>> read_buckets(const JsonField& json) {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> buckets;
+  for (const JsonField& element : json.elements()) {
+    const std::vector<JsonField> pair = element.elements();
+    if (pair.size() != 2) element.reject("is not a pair of a time and a count");
+    buckets.emplace_back(pair[0].count(), pair[1].count());
+  }
+  return buckets;
+}
+
 Percentiles read_percentiles(const JsonField& json) {
   Percentiles time;
   time.p50 = unless_null(json["p50"], &JsonField::count);
   time.p90 = unless_null(json["p90"], &JsonField::count);
   time.p99 = unless_null(json["p99"], &JsonField::count);
   time.p999 = unless_null(json["p999"], &JsonField::count);
+  // Younger than the rest: a file that an earlier version wrote has neither.
+  if (const auto p9999 = json.find("p9999")) time.p9999 = unless_null(*p9999, &JsonField::count);
   time.max = unless_null(json["max"], &JsonField::count);
   time.count = json["count"].count();
+  if (const auto buckets = json.find("buckets")) time.buckets = read_buckets(*buckets);
   return time;
 }
 

@@ -108,8 +108,9 @@ Json declared_json(const Declared& declared) {
 }
 
 Json percentiles_json(const Percentiles& time) {
-  return {{"p50", or_null(time.p50)},   {"p90", or_null(time.p90)}, {"p99", or_null(time.p99)},
-          {"p999", or_null(time.p999)}, {"max", or_null(time.max)}, {"count", time.count}};
+  return {{"p50", or_null(time.p50)},   {"p90", or_null(time.p90)},     {"p99", or_null(time.p99)},
+          {"p999", or_null(time.p999)}, {"p9999", or_null(time.p9999)}, {"max", or_null(time.max)},
+          {"count", time.count},        {"buckets", time.buckets}};
 }
 
 Json scenario_json(const ScenarioResult& scenario, PlayedSide side) {
@@ -206,6 +207,15 @@ Json arm_json(const ArmResult& arm) {
   return json;
 }
 
+Json slices_json(const std::vector<Slice>& slices) {
+  Json rows = Json::array();
+  for (const Slice& slice : slices) {
+    rows.push_back(
+        {slice.block, or_null(slice.arm), slice.began_s, slice.cpu_us, slice.connections});
+  }
+  return {{"columns", {"block", "arm", "began_s", "cpu_us", "connections"}}, {"rows", rows}};
+}
+
 Json comparison_json(const CompareResult& result) {
   const ArmResult& baseline = result.arms.at(0);
   Json arms = Json::array();
@@ -228,6 +238,7 @@ Json comparison_json(const CompareResult& result) {
           {"slice_ms", result.slice_ms},
           {"measured_s", result.measured_s},
           {"resolution", resolution},
+          {"slices", slices_json(result.slices)},
           {"sentence", result.sentence}};
 }
 
@@ -350,7 +361,7 @@ void require_finite(const Json& json, const std::string& path) {
 
 std::string dump(const Json& json) {
   require_finite(json, "");  // nlohmann would write null in its place
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+  return pretty(json) + '\n';
 }
 
 [[noreturn]] void fail(ExitCode code, const std::string& path, const std::string& what) {

@@ -236,6 +236,15 @@ struct ArmResult {
   unsigned blocks_left_out = 0, left_out_dearer = 0;
 };
 
+/// One slice of a comparison's schedule, as it was measured.
+struct Slice {
+  unsigned block = 0;
+  std::optional<unsigned> arm;  ///< index into CompareResult::arms; empty: the control
+  double began_s = 0;           ///< since the first one began
+  double cpu_us = 0;
+  std::uint64_t connections = 0;
+};
+
 /// A `ringchurn compare`: every arm's scenarios, errors and counters as in a run, and the
 /// comparison.
 struct CompareResult {
@@ -243,7 +252,8 @@ struct CompareResult {
   std::vector<ArmResult> arms;
   std::optional<Estimate> a_a;  ///< the baseline against itself, in the same schedule
   unsigned blocks = 0;
-  std::string whose;  ///< CPU time that is compared: "both ends", "the server's processes"
+  std::vector<Slice> slices;  ///< of these blocks, in the order in which they were measured
+  std::string whose;          ///< CPU time that is compared: "both ends", "the server's processes"
   double slice_ms = 0;
   double measured_s = 0;  ///< time spent in slices
   std::string sentence;   ///< the answer in words that can be quoted, one arm a line; empty if a

@@ -150,6 +150,28 @@ TEST(Histogram, CountsWhatIsTooLongAndDoesNotInventItsLength) {
   EXPECT_EQ(histogram.max(), 5 * kLimit);
 }
 
+TEST(Histogram, TellsWhatItHoldsBucketByBucket) {
+  Histogram histogram;
+  EXPECT_TRUE(histogram.filled().empty());
+  for (const std::uint64_t ns : {7UL, 300UL, 7UL, 301UL, 5 * kLimit}) histogram.record(ns);
+  using Filled = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+  const Filled filled = histogram.filled();
+  ASSERT_EQ(filled.size(), 3U);
+  EXPECT_EQ(filled[0], std::pair(std::uint64_t{7}, std::uint64_t{2}));
+  EXPECT_EQ(filled[1].first, histogram.quantile(0.6));
+  EXPECT_EQ(filled[1].second, 2U);
+  EXPECT_EQ(filled[2].second, 1U) << "what is too long is in the last bucket";
+  std::uint64_t total = 0;
+  for (const auto& [ns, count] : filled) total += count;
+  EXPECT_EQ(total, histogram.count());
+}
+
+TEST(Histogram, TellsNoBucketBeyondTheLongestDuration) {
+  Histogram histogram;
+  histogram.record(1'000'000);
+  EXPECT_LE(histogram.filled().back().first, *histogram.max());
+}
+
 TEST(Histogram, TakesTheLongestRecordableDurationWithoutOverflow) {
   Histogram histogram;
   histogram.record(kLimit);

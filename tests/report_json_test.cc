@@ -86,11 +86,20 @@ TEST(ReportJson, WhatWasNotMeasuredIsNull) {
   const json& refused = result["scenarios"][3];
   EXPECT_EQ(refused["server"], nullptr);
   EXPECT_EQ(refused["latency_ns"]["connect"],
-            json::parse(R"({"p50": null, "p90": null, "p99": null, "p999": null, "max": null,
-                            "count": 0})"));
+            json::parse(R"({"p50": null, "p90": null, "p99": null, "p999": null, "p9999": null,
+                            "max": null, "count": 0, "buckets": []})"));
   const json single = json::parse(compare_json(sample_comparison()));
   EXPECT_EQ(single["cost"]["client_us"], nullptr);
   EXPECT_EQ(single["cost"]["server_us"], nullptr);
+}
+
+TEST(ReportJson, SlicesNameTheirArmAndTheControlHasNone) {
+  const json slices = json::parse(compare_json(sample_comparison()))["comparison"]["slices"];
+  EXPECT_EQ(slices["columns"],
+            json::parse(R"(["block", "arm", "began_s", "cpu_us", "connections"])"));
+  EXPECT_EQ(slices["rows"],
+            json::parse("[[0, 1, 0.0, 9435.5, 361], [0, null, 0.0251, 11020.0, 355], "
+                        "[0, 0, 0.05, 11015.0, 355]]"));
 }
 
 TEST(ReportJson, LatencyIsInNanoseconds) {

@@ -139,6 +139,8 @@ inline CompareResult sample_comparison() {
       {"rst-client", 353'104, 26.11, Estimate{0.842, 0.836, 0.848}, Estimate{-4.91, -5.10, -4.72}}};
   comparison.a_a = Estimate{1.001, 0.997, 1.005};
   comparison.blocks = 248;
+  comparison.slices = {
+      {0, 1, 0, 9'435.5, 361}, {0, {}, 0.0251, 11'020, 355}, {0, 0, 0.05, 11'015, 355}};
   comparison.slice_ms = 20;
   comparison.measured_s = 19.84;
   comparison.sentence =
