@@ -40,6 +40,13 @@ constexpr CommandSpec kCommands[] = {
      "  ringchurn compare graceful graceful=90,rst-client=10 --json result.json\n"
      "  ringchurn compare --server 'nginx -c a.conf' --server 'nginx -c b.conf' \\\n"
      "      --scenario http-abort-mid-response\n"},
+    {"sweep", Command::sweep, kSweepBit, "what a scenario's parameter costs, and which values pay",
+     "Compares one scenario with itself, its parameters varied, and says which values\n"
+     "no other one beats in CPU, teardown time, TIME_WAIT, lost bytes and errors.",
+     "--scenario NAME|FILE --vary PARAM=VALUE,VALUE,... [options]",
+     "  ringchurn sweep --scenario lingering-close --vary request=1,1024,65536\n"
+     "  ringchurn sweep --scenario my-teardown.toml --vary drain_timeout=5ms,50ms \\\n"
+     "      --vary backlog=1,16 --duration 60s --json sweep.json\n"},
     {"atlas", Command::atlas, kAtlasBit,
      "what this kernel answers in every scenario, and which claims hold",
      "Plays every scenario some times, each in a network of its own, and says what\n"

@@ -26,6 +26,7 @@
 #include "bench/report_text.h"
 #include "bench/run.h"
 #include "bench/serve.h"
+#include "bench/sweep.h"
 #include "bench/verdicts.h"
 #include "ring/ring.h"
 #include "workloads/scenario_file.h"
@@ -141,6 +142,18 @@ ExitCode perform_compare(const Options& options) {
   return exit_code(result.run);
 }
 
+ExitCode perform_sweep(const Options& options) {
+  const Plan plan = plan_sweep(options);
+  Lab lab = prepare(options, plan);
+  settle_network(plan, lab);
+  CompareResult result = compare(options, plan, lab);
+  result.sweep = make_sweep(options, plan, result);
+  if (!result.sentence.empty()) result.sentence = front_sentence(*result.sweep);
+  write_result(options.json_path, compare_json(result));
+  print_report(options, compare_report(result, terminal_style()));
+  return exit_code(result.run);
+}
+
 /// What would stop every scenario alike is told before the first one, and by its own exit code.
 void prepare(const Options& options, const std::vector<PlannedScenario>& planned) {
   raise_descriptor_limit();
@@ -240,6 +253,8 @@ ExitCode perform(const Options& options) {
       return perform_serve(options);
     case Command::compare:
       return perform_compare(options);
+    case Command::sweep:
+      return perform_sweep(options);
     case Command::atlas:
       return perform_atlas(options);
     case Command::scenarios:

@@ -56,10 +56,12 @@ struct Ground {
   std::function<std::uint64_t()> cpu_ns;  ///< the clock whose time is the cost
 };
 
-/// One arm as it is scheduled.
+/// One arm as it is scheduled, and what its slices moved.
 struct Slot {
   Ground* ground;
   Mix mix;
+  KernelCounters moved{};
+  std::uint64_t ended = 0;  ///< connections, lead-ins included, as `moved` has them
 };
 
 class Comparison {
@@ -95,10 +97,12 @@ Comparison::Comparison(const Options& options, std::vector<Slot> slots)
       blocks_(slots_.size()) {}
 
 void Comparison::slice(std::size_t arm, bool measured) {
-  auto& [ground, mix] = slots_[arm];
+  auto& [ground, mix, moved, all_ended] = slots_[arm];
   std::optional<SideNetwork::Visit> visit;
   if (ground->network) visit.emplace(*ground->network);
   Worker& worker = ground->worker;
+  const KernelCounters kernel_before = KernelCounters::read();
+  const std::uint64_t all_ended_before = worker.client_ended();
   worker.play(mix, {.connections = {}, .until = clock_ns() + slice_ns_ / kLeadInShare});
   const std::uint64_t cpu_before = ground->cpu_ns();
   const std::uint64_t ended_before = worker.client_ended();
@@ -111,6 +115,8 @@ void Comparison::slice(std::size_t arm, bool measured) {
   blocks_[arm].back().cost += static_cast<double>(cpu_ns);
   blocks_[arm].back().count += static_cast<double>(ended);
   if (began_ == 0) began_ = began;
+  moved += KernelCounters::read().since(kernel_before);
+  all_ended += worker.client_ended() - all_ended_before;
   slices_.push_back({static_cast<unsigned>(blocks_[arm].size() - 1), arm_of(arm),
                      static_cast<double>(began - began_) / 1e9, static_cast<double>(cpu_ns) / 1e3,
                      ended});
@@ -174,6 +180,13 @@ ArmResult Comparison::arm_result(std::size_t arm, const std::string& name) const
   }
   result.connections = static_cast<std::uint64_t>(count);
   result.cpu_us_per_connection = count > 0 ? cost / count / 1e3 : 0;
+  const auto per_connection = [&slot = slots_[arm]](const char* counter) -> std::optional<double> {
+    const auto moved = slot.moved[counter];
+    if (!moved || slot.ended == 0) return std::nullopt;
+    return static_cast<double>(*moved) / static_cast<double>(slot.ended);
+  };
+  result.segments_per_connection = per_connection("OutSegs");
+  result.time_wait_per_connection = per_connection("TW");
   return result;
 }
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <iterator>
+#include <set>
 #include <utility>
 
 #include "ring/error.h"
@@ -127,6 +128,37 @@ void apply_settings(Options& options, const OptionValues& values) {
   }
 }
 
+/// The words between commas, none of them empty.
+std::vector<std::string> between_commas(const OptionValue& value, std::string_view text) {
+  std::vector<std::string> found;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    found.emplace_back(text.substr(begin, end - begin));
+    if (found.back().empty()) reject(value, "has a comma with no value beside it");
+    begin = end + 1;
+  }
+  return found;
+}
+
+void apply_variations(Options& options, const OptionValues& values) {
+  for (const OptionValue& value : values) {
+    const auto equals = value.text.find('=');
+    Variation added{value.text.substr(0, equals), {}};
+    if (equals == value.text.npos || equals == 0) {
+      reject(value, "is not of the form PARAM=VALUE,VALUE,...");
+    }
+    added.values = between_commas(value, std::string_view(value.text).substr(equals + 1));
+    std::set<std::string> different(added.values.begin(), added.values.end());
+    if (different.size() < 2 || different.size() < added.values.size()) {
+      reject(value, "needs two values or more, each once");
+    }
+    for (const Variation& earlier : options.variations) {
+      if (earlier.param == added.param) reject(value, "varies a parameter that is varied already");
+    }
+    options.variations.push_back(std::move(added));
+  }
+}
+
 void apply_arms(Options& options, const OptionValues& values) {
   for (const OptionValue& value : values) {
     options.arms.push_back(arm(value));
@@ -153,7 +185,8 @@ void apply_explain(Options& options, const OptionValues& values) {
   options.wanted = {options.explain};
 }
 
-constexpr unsigned kBoth = kRunBit | kCompareBit;
+constexpr unsigned kComparisons = kCompareBit | kSweepBit;
+constexpr unsigned kBoth = kRunBit | kComparisons;
 constexpr unsigned kLoads = kRunBit | kDriveBit;  ///< have a client's end of their own
 constexpr unsigned kMixed = kRunBit | kDriveBit | kServeBit | kCompareBit;  ///< may play one mix
 
@@ -199,8 +232,11 @@ constexpr OptionSpec kSpecs[] = {
      kWhat, "you may load HOST; needed for every target that is\nnot loopback or a Unix socket"},
     {"mix", "NAME=WEIGHT,...", kMixed, OptionKind::text, "arms", apply_mix, kWhat,
      "several scenarios, drawn by weight; FILE.toml too"},
-    {"scenario", "NAME|FILE", kMixed, OptionKind::text, "arms", apply_scenario, kWhat,
+    {"scenario", "NAME|FILE", kMixed | kSweepBit, OptionKind::text, "arms", apply_scenario, kWhat,
      "one scenario: a built-in, or your own FILE.toml\n(default: graceful; drive: connect-only)"},
+    {"vary", "PARAM=VALUE,VALUE,...", kSweepBit, OptionKind::list, "vary", apply_variations, kWhat,
+     "a scenario's parameter and its values; may be repeated:\nevery combination is played, the "
+     "first is the baseline"},
     {"only", "NAME", kAtlasBit, OptionKind::list, "wanted", apply_wanted, kWhat,
      "a scenario's name, a folder of scenarios (reset/),\n"
      "a claim's id (S001-14), or your own FILE.toml\n"
@@ -223,7 +259,7 @@ constexpr OptionSpec kSpecs[] = {
     {"duration", "TIME", kBoth | kDriveBit | kServeBit, OptionKind::text, "amount",
      [](Options& o, const OptionValues& v) { o.duration = duration(v[0]); }, kAmount,
      "stop after TIME: 200ms, 10s, 5m, 1h\n"
-     "(default: 10s; 20s for compare, 10m for serve)"},
+     "(default: 10s; 20s for comparisons, 10m for serve)"},
     {"rate", "N", kLoads, OptionKind::number, "rate",
      [](Options& o, const OptionValues& v) {
        o.rate_per_s = static_cast<double>(number(v[0], 1, 10'000'000, "1 to 10,000,000"));
@@ -249,7 +285,7 @@ constexpr OptionSpec kSpecs[] = {
      },
      kAmount,
      "connections in flight at once, 1 to 1,000,000, over\nall threads (default: 64; 16 for "
-     "compare; for serve,\n"
+     "comparisons; for serve,\n"
      "at most so many: 4096)"},
     {"runs", "N", kAtlasBit, OptionKind::number, "runs",
      [](Options& o, const OptionValues& v) {

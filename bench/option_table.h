@@ -32,10 +32,12 @@ enum CommandBit : unsigned {
   kDriveBit = 16,
   kServeBit = 32,
   kMergeBit = 64,
+  kSweepBit = 128,
 };
 
 /// The commands that read a config file.
-inline constexpr unsigned kConfigured = kRunBit | kDriveBit | kServeBit | kCompareBit | kAtlasBit;
+inline constexpr unsigned kConfigured =
+    kRunBit | kDriveBit | kServeBit | kCompareBit | kSweepBit | kAtlasBit;
 
 /// One option.
 struct OptionSpec {

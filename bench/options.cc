@@ -55,7 +55,7 @@ const OptionSpec* find_option(std::string_view name) {
 
 [[noreturn]] void reject_word(const CommandSpec& command, const std::string& word) {
   const char* remedy =
-      command.command == Command::run ? "; to name a scenario, use --scenario" : "";
+      (command.bit & (kRunBit | kSweepBit)) != 0 ? "; to name a scenario, use --scenario" : "";
   fail_usage(fmt::format("{0}: unexpected '{1}'{2}; see ringchurn {0} --help", command.name, word,
                          remedy));
 }
@@ -271,6 +271,16 @@ toml::table parse_config(const OptionValue& config) {
   }
 }
 
+/// "[run], [drive], ..."
+std::string known_tables() {
+  std::string names;
+  for (const CommandSpec& command : command_specs()) {
+    if ((command.bit & kConfigured) == 0) continue;
+    names += fmt::format("{}[{}]", names.empty() ? "" : ", ", command.name);
+  }
+  return names;
+}
+
 /// The layers of `command`: its own table, then the top of the file. The whole file is checked,
 /// even what the command does not use or another source overrides: a file is right or it is not.
 std::vector<Layer> read_config(const OptionValue& config, const CommandSpec& command) {
@@ -285,9 +295,8 @@ std::vector<Layer> read_config(const OptionValue& config, const CommandSpec& com
   }
   for (const auto& [name, node] : top) {
     if (node.is_table()) {
-      fail_usage(
-          fmt::format("{}: unknown table; known are [run], [drive], [serve], [compare] and [atlas]",
-                      place(config.text, node, name.str())));
+      fail_usage(fmt::format("{}: unknown table; known are {}",
+                             place(config.text, node, name.str()), known_tables()));
     }
   }
   layers.push_back(read_table(top, config.text, kConfigured));
@@ -339,12 +348,13 @@ void apply_layers(Options& options, const std::vector<Layer>& layers, unsigned c
 }
 
 void apply_defaults(Options& options) {
-  const bool compares = options.command == Command::compare;
+  const bool sweeps = options.command == Command::sweep;
+  const bool compares = options.command == Command::compare || sweeps;
   const bool serves = options.command == Command::serve;
   // Both meet others, who are not in a lab of ours.
   if (serves || options.command == Command::drive) options.lab = LabKind::host;
   if (compares) options.layout = Layout::single;
-  if (options.arms.empty() && options.from_serve.empty()) {
+  if (options.arms.empty() && options.from_serve.empty() && !sweeps) {
     const bool is_foreign = options.command == Command::drive || !options.servers.empty();
     options.arms = {is_foreign ? "connect-only" : "graceful"};
     if (compares && !is_foreign) options.arms.emplace_back("rst-client");
@@ -367,6 +377,21 @@ void check_arms(const Options& options) {
   }
   if (options.lab == LabKind::host) {
     fail_usage("each server has a network of its own: leave --lab host out");
+  }
+}
+
+void check_sweep(const Options& options) {
+  if (options.command != Command::sweep) return;
+  if (options.arms.empty()) fail_usage("sweep needs a scenario: give --scenario NAME or FILE.toml");
+  if (options.variations.empty()) {
+    fail_usage("sweep needs something to vary: give --vary PARAM=VALUE,VALUE,...");
+  }
+  std::size_t points = 1;
+  for (const Variation& variation : options.variations) points *= variation.values.size();
+  if (points > kMostPoints) {
+    fail_usage(
+        fmt::format("--vary asks for {} combinations, and {} are the most: give fewer values",
+                    points, kMostPoints));
   }
 }
 
@@ -433,18 +458,21 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   }
   if (line.command == nullptr) {
     fmt::print(stderr, "{}\n", program_help());
-    fail_usage("no command; give run, drive, serve, merge, compare, atlas or scenarios");
+    fail_usage("no command; give one of those above");
   }
   Options options;
   options.command = line.command->command;
   options.command_line = quoted(argc, argv);
   options.scenario_name = line.scenario_name;
-  if (options.command == Command::compare) options.concurrency = kCompareConcurrency;
+  if (options.command == Command::compare || options.command == Command::sweep) {
+    options.concurrency = kCompareConcurrency;
+  }
   if (options.command == Command::serve) options.concurrency = kServeConcurrency;
   apply_layers(options, read_layers(line), line.command->bit);
   apply_defaults(options);
   check_pace(options);
   check_arms(options);
+  check_sweep(options);
   check_drive(options);
   if (options.command == Command::serve && options.json_path == "-") {
     fail_usage("--json -: standard output tells a drive the ports; give a file");

@@ -16,7 +16,7 @@
 
 namespace ringchurn {
 
-enum class Command { run, drive, serve, merge, compare, atlas, scenarios };
+enum class Command { run, drive, serve, merge, compare, sweep, atlas, scenarios };
 enum class Layout { pair, single };
 enum class Family { ipv4, ipv6 };
 /// AF_INET or AF_INET6.
@@ -35,10 +35,20 @@ struct ParamSetting {
   std::string scenario, param, value;
 };
 
+/// One `--vary PARAM=VALUE,VALUE,...`: two values or more, each once.
+struct Variation {
+  std::string param;
+  std::vector<std::string> values;
+};
+
+/// A sweep plays every combination of its values, and no more than so many.
+inline constexpr std::size_t kMostPoints = 16;
+
 /// Everything a command needs. Fields that a command does not have keep their defaults.
 struct Options {
   Command command = Command::compare;
   std::vector<std::string> arms;             ///< run: one mix or scenario; compare: two or more
+  std::vector<Variation> variations;         ///< sweep: what differs between its points
   std::vector<std::string> servers;          ///< compare: commands, to compare instead of arms
   std::optional<std::uint64_t> connections;  ///< run: how many; empty if a duration was asked for
   std::chrono::nanoseconds duration{};       ///< run: how long; compare: time spent measuring

@@ -77,7 +77,8 @@ class Witness {
   void count(const Answer& answer) {
     const Script& script = piece_.scenario.script(answer.side);
     const Step& step = script.steps[answer.step];
-    if (receives(step.op) && step.socket == 0 && (step.detail & MSG_PEEK) == 0 && answer.result > 0) {
+    if (receives(step.op) && step.socket == 0 && (step.detail & MSG_PEEK) == 0 &&
+        answer.result > 0) {
       received_[answer.side == Side::client ? 0 : 1] += static_cast<std::uint64_t>(answer.result);
     }
     const bool last = answer.side == Side::client && answer.step + 1 == script.length();

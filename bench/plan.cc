@@ -2,6 +2,7 @@
 #include "bench/plan.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -10,6 +11,7 @@
 #include "bench/text.h"
 #include "ring/error.h"
 #include "workloads/scenario_file.h"
+#include "workloads/suggestion.h"
 
 namespace ringchurn {
 namespace {
@@ -95,6 +97,52 @@ std::uint64_t rest_ns(const std::vector<Step>& steps) {
   return total;
 }
 
+/// What is varied must be there, and must not be set as well.
+void check_variations(const ScenarioFile& file, const Options& options) {
+  const Settings params = scenario_params(file);
+  const Settings set = settings_for(file, options.settings);
+  std::vector<std::string> names;
+  for (const auto& [name, unused] : params) names.push_back(name);
+  for (const auto& [param, unused] : options.variations) {
+    if (!params.contains(param)) {
+      throw Error(kExitUsage,
+                  fmt::format("--vary {}: '{}' has no such parameter{}; it has {}",
+                              printable(param), file.name, did_you_mean(param, names),
+                              names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
+    }
+    if (set.contains(param)) {
+      throw Error(kExitUsage,
+                  fmt::format("--set and --vary both give '{}': leave one of them out", param));
+    }
+  }
+}
+
+/// Every combination of the values, the last parameter's varying fastest.
+std::vector<Settings> combinations(const std::vector<Variation>& variations) {
+  std::vector<Settings> points = {{}};
+  for (const Variation& variation : variations) {
+    std::vector<Settings> more;
+    for (const Settings& point : points) {
+      for (const std::string& value : variation.values) {
+        more.push_back(point);
+        more.back()[variation.param] = value;
+      }
+    }
+    points = std::move(more);
+  }
+  return points;
+}
+
+/// "request=1 drain_timeout=50ms"
+std::string point_name(const std::vector<Variation>& variations, const Settings& point) {
+  std::string name;
+  for (const Variation& variation : variations) {
+    name +=
+        fmt::format("{}{}={}", name.empty() ? "" : " ", variation.param, point.at(variation.param));
+  }
+  return name;
+}
+
 }  // namespace
 
 std::uint64_t Plan::longest_rest_ns() const {
@@ -134,6 +182,24 @@ Plan make_plan(const Options& options) {
       arm.weights.push_back(entry.weight);
     }
     plan.arms.push_back(arm);
+  }
+  return plan;
+}
+
+Plan plan_sweep(const Options& options) {
+  const ScenarioFile file = find_scenario(options.arms.front());
+  check_settings({file}, options.settings);
+  check_variations(file, options);
+  Plan plan;
+  for (const Settings& point : combinations(options.variations)) {
+    Settings settings = settings_for(file, options.settings);
+    settings.insert(point.begin(), point.end());
+    plan.files.push_back(file);
+    plan.scenarios.push_back(compile_with(file, settings));
+    plan.settings.push_back(std::move(settings));
+    const std::string name = point_name(options.variations, point);
+    plan.scenarios.back().name = name;
+    plan.arms.push_back({name, {static_cast<std::uint16_t>(plan.arms.size())}, {1.0}});
   }
   return plan;
 }

@@ -38,6 +38,10 @@ struct Plan {
 /// for a scenario, mix or parameter that is wrong, before anything is run.
 Plan make_plan(const Options& options);
 
+/// The same for a sweep: an arm, and a scenario of its own, for every combination of
+/// options.variations, the last of them varying fastest. They are named "PARAM=VALUE ...".
+Plan plan_sweep(const Options& options);
+
 /// The same for the atlas: what `options.wanted` names, each scenario once, in the catalogue's
 /// order; everything if it names nothing.
 std::vector<PlannedScenario> plan_atlas(const Options& options);

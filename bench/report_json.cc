@@ -200,6 +200,8 @@ Json arm_json(const ArmResult& arm) {
   json["difference_ci_low"] = difference ? Json(difference->ci_low) : Json(nullptr);
   json["difference_ci_high"] = difference ? Json(difference->ci_high) : Json(nullptr);
   json["unit"] = "us";
+  json["segments_per_connection"] = or_null(arm.segments_per_connection);
+  json["time_wait_per_connection"] = or_null(arm.time_wait_per_connection);
   json["blocks_left_out"] = arm.blocks_left_out;
   json["verdict"] = nullptr;
   if (ratio) json["verdict"] = ratio->value < 1 ? "less" : "more";
@@ -232,6 +234,8 @@ Json comparison_json(const CompareResult& result) {
           {"whose", result.whose},
           {"baseline_connections", baseline.connections},
           {"baseline_value", baseline.cpu_us_per_connection},
+          {"baseline_segments_per_connection", or_null(baseline.segments_per_connection)},
+          {"baseline_time_wait_per_connection", or_null(baseline.time_wait_per_connection)},
           {"arms", arms},
           {"a_a", a_a},
           {"blocks", result.blocks},
@@ -240,6 +244,34 @@ Json comparison_json(const CompareResult& result) {
           {"resolution", resolution},
           {"slices", slices_json(result.slices)},
           {"sentence", result.sentence}};
+}
+
+Json value_json(const std::optional<Estimate>& estimate) {
+  return estimate ? Json(estimate->value) : Json(nullptr);
+}
+
+/// [low, high]
+Json ends_json(const std::optional<Estimate>& estimate) {
+  return estimate ? Json::array({estimate->ci_low, estimate->ci_high}) : Json(nullptr);
+}
+
+Json sweep_json(const Sweep& sweep) {
+  Json points = Json::array();
+  for (const SweepPoint& point : sweep.points) {
+    Json values = Json::object();
+    for (const auto& [param, value] : point.values) values[param] = value;
+    points.push_back({{"arm", point.arm},
+                      {"values", values},
+                      {"cpu_us_per_connection", value_json(point.cpu_us_per_connection)},
+                      {"cpu_us_ci", ends_json(point.cpu_us_per_connection)},
+                      {"teardown_p99_us", value_json(point.teardown_p99_us)},
+                      {"teardown_p99_us_ci", ends_json(point.teardown_p99_us)},
+                      {"time_wait_per_connection", or_null(point.time_wait_per_connection)},
+                      {"lost_bytes_per_connection", point.lost_bytes_per_connection},
+                      {"errors_per_connection", point.errors_per_connection},
+                      {"on_front", point.on_front}});
+  }
+  return {{"scenario", sweep.scenario}, {"points", points}};
 }
 
 template <typename Row>
@@ -417,7 +449,9 @@ int write_target(const Target& target, std::string_view text) {
 std::string run_json(const RunResult& result) { return dump(result_json(result, nullptr)); }
 
 std::string compare_json(const CompareResult& result) {
-  return dump(result_json(result.run, comparison_json(result)));
+  Json json = result_json(result.run, comparison_json(result));
+  if (result.sweep) json["sweep"] = sweep_json(*result.sweep);
+  return dump(json);
 }
 
 std::string atlas_json(const AtlasResult& result) {

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "bench/sweep.h"
+
 namespace ringchurn {
 namespace {
 
@@ -349,14 +351,17 @@ std::string interval(const std::optional<Estimate>& estimate, int decimals) {
 }
 
 std::string arms(const CompareResult& result, const TextStyle& style) {
-  Table table({{"arm", false, true},
+  const std::string heading = result.sweep ? point_heading(*result.sweep) : "arm";
+  Table table({{heading.c_str(), false, true},
                {"connections", true},
                {"CPU us", true},
                {"ratio [95% interval]", true},
                {"difference us [95%]", true}});
   for (const ArmResult& arm : result.arms) {
     const bool is_baseline = &arm == &result.arms.front();
-    table.add({arm.name, grouped(arm.connections), grouped(arm.cpu_us_per_connection, 2),
+    const auto index = static_cast<std::size_t>(&arm - result.arms.data());
+    table.add({result.sweep ? point_label(result.sweep->points[index]) : arm.name,
+               grouped(arm.connections), grouped(arm.cpu_us_per_connection, 2),
                is_baseline ? "baseline" : interval(arm.ratio, 3),
                is_baseline ? "" : interval(arm.difference_us, 2)});
   }
@@ -370,6 +375,11 @@ std::string arms(const CompareResult& result, const TextStyle& style) {
       grouped(result.measured_s, 1));
   return section("CPU OF A CONNECTION, us, " + result.whose,
                  table.text(style) + wrap("  " + method, style.width, 2), style);
+}
+
+std::string points(const CompareResult& result, const TextStyle& style) {
+  if (!result.sweep) return "";
+  return section("THE SWEEP", sweep_table(*result.sweep, style), style);
 }
 
 /// "+0.4%", and "0.0%" without a sign.
@@ -421,7 +431,7 @@ std::string compare_report(const CompareResult& result, const TextStyle& style) 
     names += fmt::format("{}{}", names.empty() ? "" : " vs ", arm.name);
   }
   std::string text = header(shorten(printable(names), style.width), result.run.context, style) +
-                     account(result.run, style) + arms(result, style) +
+                     account(result.run, style) + arms(result, style) + points(result, style) +
                      verdicts(result.run.verdicts, style) + '\n' + conclusion(result.run, style);
   std::string_view sentences = result.sentence;  // one a line
   while (!sentences.empty()) {

@@ -234,6 +234,29 @@ struct ArmResult {
   double baseline_us = 0;  ///< what the baseline cost in the blocks that this arm is compared over
   /// Blocks left out as outliers, and in how many of them this arm was the dearer one.
   unsigned blocks_left_out = 0, left_out_dearer = 0;
+  /// What the kernel counted while this arm was played, by connection, lead-ins included. Empty if
+  /// it has no such counter, or nothing was played.
+  std::optional<double> segments_per_connection{};   ///< OutSegs
+  std::optional<double> time_wait_per_connection{};  ///< TW
+};
+
+/// One combination of a sweep's values. Less is better in every figure.
+struct SweepPoint {
+  std::string arm;                                          ///< its name
+  std::vector<std::pair<std::string, std::string>> values;  ///< parameter and value
+  std::optional<Estimate> cpu_us_per_connection;            ///< empty: too few blocks
+  std::optional<Estimate> teardown_p99_us;                  ///< empty: nothing finished
+  std::optional<double> time_wait_per_connection;
+  double lost_bytes_per_connection = 0;
+  double errors_per_connection = 0;  ///< outcomes other than ok and EOF, of both ends
+  /// No other point is surely better in one figure and surely worse in none.
+  bool on_front = false;
+};
+
+/// What a sweep adds to its comparison: a point for each arm, in their order.
+struct Sweep {
+  std::string scenario;
+  std::vector<SweepPoint> points;
 };
 
 /// One slice of a comparison's schedule, as it was measured.
@@ -255,9 +278,10 @@ struct CompareResult {
   std::vector<Slice> slices;  ///< of these blocks, in the order in which they were measured
   std::string whose;          ///< CPU time that is compared: "both ends", "the server's processes"
   double slice_ms = 0;
-  double measured_s = 0;  ///< time spent in slices
-  std::string sentence;   ///< the answer in words that can be quoted, one arm a line; empty if a
-                          ///< verdict forbids it
+  double measured_s = 0;       ///< time spent in slices
+  std::optional<Sweep> sweep;  ///< of `ringchurn sweep` only
+  std::string sentence;  ///< the answer in words that can be quoted, one arm a line; empty if a
+                         ///< verdict forbids it
 };
 
 }  // namespace ringchurn

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The JSON result is what bench/result.schema.json and bench/atlas.schema.json say: real results of
-`run`, `compare` and `atlas` are checked against them, and the schemas themselves are checked to be
+`run`, `compare`, `sweep` and `atlas` are checked against them, and the schemas themselves are checked to be
 valid, documented and strict."""
 
 import copy
@@ -83,7 +83,8 @@ def check_strict(validator, result):
             fail(f"the schema allows an unknown field in {path}")
         del target["surplus"]
         for key in list(target):
-            if path == "result" and key == "comparison":
+            # What some commands alone write, and what is named by the scenario's file.
+            if path == "result" and key in ("comparison", "sweep") or path.endswith(".values"):
                 continue
             value = target.pop(key)
             if validator.is_valid(changed):
@@ -125,6 +126,8 @@ def check_run_and_compare():
     with tempfile.TemporaryDirectory() as folder:
         run = result_of(validator, folder, "run", "--scenario", "graceful", "--connections", "200")
         compare = result_of(validator, folder, "compare", "--duration", "1s")
+        sweep = result_of(validator, folder, "sweep", "--scenario", "graceful",
+                          "--vary", "request=1,9000", "--duration", "1s")
     if "comparison" in run or "comparison" not in compare:
         fail("`comparison` belongs to the result of compare, and to no other")
     if [scenario["name"] for scenario in run["scenarios"]] != ["graceful"]:
@@ -135,8 +138,28 @@ def check_run_and_compare():
     arms += [arm["name"] for arm in compare["comparison"]["arms"]]
     if arms != ["graceful", "rst-client"]:
         fail(f"compare compared {arms}")
-    check_strict(validator, run)
-    check_strict(validator, compare)
+    names = [point["arm"] for point in sweep["sweep"]["points"]]
+    if names != ["request=1", "request=9000"]:
+        fail(f"sweep played {names}")
+    if [scenario["name"] for scenario in sweep["scenarios"]] != names:
+        fail("the scenarios of a sweep are not its points")
+    check_slices(compare["comparison"])
+    check_slices(sweep["comparison"])
+    for result in (run, compare, sweep):
+        check_strict(validator, result)
+
+
+def check_slices(comparison):
+    """Two slices of each arm and of the control in each block, which add up to the arm's account."""
+    rows = comparison["slices"]["rows"]
+    arms = 1 + len(comparison["arms"])
+    if len(rows) != 2 * comparison["blocks"] * (arms + 1):
+        fail(f"{len(rows)} slices in {comparison['blocks']} blocks of {arms} arms and a control")
+    if [row[2] for row in rows] != sorted(row[2] for row in rows):
+        fail("slices are not in the order of time")
+    played = sum(row[4] for row in rows if row[1] == 0)
+    if played != comparison["baseline_connections"]:
+        fail(f"slices of the baseline: {played} of {comparison['baseline_connections']}")
 
 
 def check_atlas():
