@@ -90,7 +90,9 @@ void print_report(const Options& options, const std::string& text) {
 
 ExitCode perform_run(const Options& options) {
   const Plan plan = make_plan(options);
-  const RunResult result = run(options, plan, {prepare(options, plan), {}, {}, {}, {}});
+  Site site;
+  site.lab = prepare(options, plan);
+  const RunResult result = run(options, plan, site);
   write_result(options.json_path, run_json(result));
   print_report(options, run_report(result, terminal_style()));
   return exit_code(result);

@@ -11,6 +11,7 @@
 
 #include "bench/run.h"
 #include "bench/served.h"
+#include "bench/target.h"
 #include "bench/text.h"
 #include "bench/worker.h"
 #include "ring/error.h"
@@ -50,27 +51,8 @@ Address listen_address(const Options& options) {
   return address;
 }
 
-std::string numeric(const sockaddr_storage& address) {
-  char text[INET6_ADDRSTRLEN] = {};
-  const bool v6 = address.ss_family == AF_INET6;
-  const auto* v4_address = reinterpret_cast<const sockaddr_in*>(&address);
-  const auto* v6_address = reinterpret_cast<const sockaddr_in6*>(&address);
-  inet_ntop(address.ss_family,
-            v6 ? static_cast<const void*>(&v6_address->sin6_addr) : &v4_address->sin_addr, text,
-            sizeof text);
-  return text;
-}
-
-bool is_loopback(const sockaddr_storage& address) {
-  if (address.ss_family == AF_INET6) {
-    return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6*>(&address)->sin6_addr);
-  }
-  const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address);
-  return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-}
-
 bool is_unspecified(const sockaddr_storage& address) {
-  const std::string text = numeric(address);
+  const std::string text = address_text(address);
   return text == "0.0.0.0" || text == "::";
 }
 
@@ -92,14 +74,14 @@ ServedRun served(const Plan& plan, const std::vector<Endpoint>& endpoints) {
   run.version = RINGCHURN_VERSION;
   run.run_id = new_run_id();
   run.domain = endpoints.front().domain();
-  run.host = numeric(endpoints.front().bound());
+  run.host = address_text(endpoints.front().bound());
   const Arm& arm = plan.arms.front();
   for (std::size_t i = 0; i < arm.scenarios.size(); ++i) {
     const std::size_t scenario = arm.scenarios[i];
     const sockaddr_storage& bound = endpoints[scenario].bound();
     const auto* v4 = reinterpret_cast<const sockaddr_in*>(&bound);
     run.scenarios.push_back({plan.files[scenario], plan.settings[scenario], arm.weights[i],
-                             numeric(bound), ntohs(v4->sin_port)});
+                             address_text(bound), ntohs(v4->sin_port)});
   }
   return run;
 }

@@ -31,7 +31,6 @@ class ServerProcess {
   socklen_t address_length() const { return length_; }
   /// CPU time of its processes so far (ProcessTotals::cpu_ns).
   std::uint64_t cpu_ns() { return watch_->cpu_ns(); }
-  bool is_alive() { return watch_->is_alive(); }
 
  private:
   void start();

@@ -62,14 +62,6 @@ sockaddr_storage unmapped(const sockaddr_storage& address) {
   return make_ipv4(ntohl(ipv4));
 }
 
-/// The address without its port, as inet_ntop(3) writes it, with the zone if it has one.
-std::string address_text(const sockaddr_storage& address) {
-  char host[NI_MAXHOST];
-  getnameinfo(reinterpret_cast<const sockaddr*>(&address), length_of(address), host, sizeof host,
-              nullptr, 0, NI_NUMERICHOST);
-  return host;
-}
-
 /// `host` as a literal: IPv4 in four decimal numbers, or IPv6, with its zone behind '%'. nullopt if
 /// it is none.
 std::optional<sockaddr_storage> parse_literal(const std::string& host) {
@@ -335,6 +327,13 @@ Target unix_target(const std::string& text) {
 }
 
 }  // namespace
+
+std::string address_text(const sockaddr_storage& address) {
+  char host[NI_MAXHOST];
+  getnameinfo(reinterpret_cast<const sockaddr*>(&address), length_of(address), host, sizeof host,
+              nullptr, 0, NI_NUMERICHOST);
+  return host;
+}
 
 bool is_loopback(const sockaddr_storage& address) {
   return address.ss_family == AF_INET ? ipv4_of(address) >> 24 == IN_LOOPBACKNET

@@ -42,6 +42,9 @@ struct Target {
 /// getaddrinfo(3) does.
 Target find_target(const std::string& text, const std::string& authorized_host);
 
+/// The address without its port, as inet_ntop(3) writes it, with the zone if it has one.
+std::string address_text(const sockaddr_storage& address);
+
 /// Whether an AF_INET or AF_INET6 address, not IPv4-mapped, is in 127.0.0.0/8 or is ::1.
 bool is_loopback(const sockaddr_storage& address);
 
