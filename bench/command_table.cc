@@ -89,7 +89,7 @@ constexpr std::string_view kExitCodes =
 
 std::string option_help(const OptionSpec& spec) {
   constexpr std::size_t kHelpColumn = 27;
-  const bool repeats = spec.positional && spec.kind == OptionKind::list;
+  const bool repeats = spec.positional && spec.is_list();
   std::string text = repeats           ? fmt::format("  {} {} ...", spec.value, spec.value)
                      : spec.positional ? fmt::format("  {}", spec.value)
                                        : fmt::format("  --{} {}", spec.name, spec.value);

@@ -204,7 +204,7 @@ constexpr OptionSpec kSpecs[] = {
      true},
     {"sides", "RESULT.json", kMergeBit, OptionKind::list, "sides", apply_sides, kMerged,
      "two: what drive --json wrote, and what serve --json\nwrote, in either order", true},
-    {"server", "COMMAND", kCompareBit, OptionKind::list, "servers",
+    {"server", "COMMAND", kCompareBit, OptionKind::commands, "servers",
      [](Options& o, const OptionValues& v) {
        for (const OptionValue& value : v) o.servers.push_back(not_empty(value, "a command"));
        if (v.size() == 1) {

@@ -20,8 +20,9 @@ struct OptionValue {
 using OptionValues = std::vector<OptionValue>;
 
 /// What the config file must hold for an option. On the command line a list is an option that may
-/// be repeated; in the environment it is words separated by spaces.
-enum class OptionKind { number, text, list };
+/// be repeated; in the environment it is words separated by spaces, so that a list of what has
+/// spaces in it (`commands`) has no variable: to set one is a mistake.
+enum class OptionKind { number, text, list, commands };
 
 /// Commands as a set: CommandSpec::bit values, added.
 enum CommandBit : unsigned {
@@ -55,6 +56,7 @@ struct OptionSpec {
   bool belongs_to(unsigned command_bits) const { return (commands & command_bits) != 0; }
   /// How the command line names it.
   std::string flag() const { return positional ? name : "--" + std::string(name); }
+  bool is_list() const { return kind == OptionKind::list || kind == OptionKind::commands; }
 };
 
 /// One command.

@@ -194,9 +194,15 @@ Layer read_environment(const CommandSpec& command) {
     });
     const char* text = std::getenv(name.c_str());
     if (text == nullptr || *text == '\0') continue;
+    if (spec.kind == OptionKind::commands) {
+      fail_usage(
+          fmt::format("{0}: the words of a variable are apart by spaces, and so are those of a "
+                      "command: give --{1}, or {1} = [...] in the config file",
+                      name, spec.name));
+    }
     Given given{&spec, {}};
-    if (spec.kind != OptionKind::list) given.values = {{text, name}};
-    if (spec.kind == OptionKind::list) {
+    if (!spec.is_list()) given.values = {{text, name}};
+    if (spec.is_list()) {
       for (std::string& word : words(text)) given.values.push_back({std::move(word), name});
     }
     if (!given.values.empty()) layer.push_back(std::move(given));
@@ -338,7 +344,7 @@ void apply_layers(Options& options, const std::vector<Layer>& layers, unsigned c
         fail_usage(fmt::format("{} and {} exclude each other; give one of them",
                                other->second->values[0].where, where));
       }
-      if (spec.kind != OptionKind::list && given.values.size() > 1) {
+      if (!spec.is_list() && given.values.size() > 1) {
         fail_usage(fmt::format("{} is given {} times; give it once", where, given.values.size()));
       }
       spec.apply(options, given.values);

@@ -353,6 +353,10 @@ def check_environments(bench):
     for env, words in ENVIRONMENTS:
         what = " ".join(f"{name}={value}" for name, value in env.items())
         bench.refuses(what, ["run", "--json", "result.json"], words, env=env)
+    # Its words would be pieces of commands, and be run.
+    bench.refuses("RINGCHURN_SERVER", ["compare", "--json", "result.json"],
+                  ["RINGCHURN_SERVER", "spaces", "--server"],
+                  env={"RINGCHURN_SERVER": "touch result.json"})
 
 
 def check_config_files(bench):
