@@ -57,4 +57,11 @@ class JsonField {
   std::string place_;                    ///< "scenarios[0].weight"; "" for the whole
 };
 
+/// What `read` makes of the field, or an empty optional for null.
+template <typename T>
+std::optional<T> unless_null(const JsonField& field, T (JsonField::*read)() const) {
+  if (field.is_null()) return std::nullopt;
+  return (field.*read)();
+}
+
 }  // namespace ringchurn

@@ -19,13 +19,6 @@ namespace {
 
 constexpr std::uint64_t kSchemaVersion = 1;
 
-/// What `read` makes of the field, or an empty optional for null.
-template <typename T>
-std::optional<T> unless_null(const JsonField& field, T (JsonField::*read)() const) {
-  if (field.is_null()) return std::nullopt;
-  return (field.*read)();
-}
-
 std::string text_or_empty(const JsonField& field) {
   return unless_null(field, &JsonField::text).value_or("");
 }
@@ -52,22 +45,11 @@ PlayedSide read_side(const JsonField& field) {
 }
 
 Context read_context(const JsonField& json) {
-  Context context;
-  context.version = json["version"].text();
-  context.command = json["command"].text();
-  context.kernel = json["kernel"].text();
-  context.liburing = json["liburing"].text();
-  context.compiler = json["compiler"].text();
-  context.cpu_model = json["cpu_model"].text();
-  context.cpus = json["cpus"].small_count();
-  context.lab = one_of(json["lab"], {"private", "host"});
+  Context context = read_origin(json);
   context.layout = one_of(json["layout"], {"pair", "single"});
-  context.family = one_of(json["family"], {"ipv4", "ipv6", "unix"});
-  context.congestion_control = json["congestion_control"].text();
   context.threads = json["threads"].small_count();
   context.concurrency = json["concurrency"].small_count();
   context.seed = json["seed"].count();
-  context.started_at = json["started_at"].text();
   context.elapsed_s = json["elapsed_s"].number();
   context.side = read_side(json["side"]);
   context.run_id = text_or_empty(json["run_id"]);
@@ -171,17 +153,6 @@ ErrorRow read_error(const JsonField& json) {
           json["count"].count()};
 }
 
-CounterRow read_counter(const std::string& name, const JsonField& json) {
-  CounterRow row{.name = name, .measured = unless_null(json["measured"], &JsonField::count)};
-  row.allowed_extra = json["allowed_extra"].count();
-  row.is_declared = !json["declared"].is_null();
-  if (!row.is_declared) return row;
-  const CounterRange range = read_range(json["declared"]);
-  row.declared_min = range.min;
-  row.declared_max = range.max;
-  return row;
-}
-
 void read_pace(const JsonField& json, RunResult& result) {
   result.context.warm_up_s = json["warm_up_s"].number();
   result.longest_silence_s = json["longest_silence_s"].number();
@@ -210,11 +181,6 @@ Cost read_cost(const JsonField& json) {
   return cost;
 }
 
-Verdict read_verdict(const JsonField& json) {
-  return {json["name"].text(), json["ok"].flag(), json["advisory"].flag(), json["evidence"].text(),
-          json["remedy"].text()};
-}
-
 Merged read_merged(const JsonField& json) {
   const auto part = [](const JsonField& side) {
     return Merged::Part{side["file"].text(), read_context(side["context"])};
@@ -229,6 +195,15 @@ Merged read_merged(const JsonField& json) {
 /// What is JSON of ours, but no account of a run that can be read back.
 void require_run(const std::string& path, const JsonField& json) {
   constexpr std::string_view kRemedy = "give the result of run, drive, serve or merge";
+  if (json.find("claims")) refuse(path, "the result of an atlas", kRemedy);
+  if (json.find("comparison")) refuse(path, "the result of a comparison", kRemedy);
+}
+
+}  // namespace
+
+JsonField open_result(const std::string& path) {
+  JsonField json =
+      JsonField::read(path, "result of ringchurn", "give a file that ringchurn's --json wrote");
   const std::uint64_t version = json["schema_version"].count();
   if (version != kSchemaVersion) {
     refuse(path,
@@ -236,16 +211,42 @@ void require_run(const std::string& path, const JsonField& json) {
                        kSchemaVersion),
            "use the version that wrote it");
   }
-  if (json.find("claims")) refuse(path, "the result of an atlas", kRemedy);
-  if (json.find("comparison")) refuse(path, "the result of a comparison", kRemedy);
+  return json;
 }
 
-}  // namespace
+Context read_origin(const JsonField& json) {
+  Context context;
+  context.version = json["version"].text();
+  context.command = json["command"].text();
+  context.kernel = json["kernel"].text();
+  context.liburing = json["liburing"].text();
+  context.compiler = json["compiler"].text();
+  context.cpu_model = json["cpu_model"].text();
+  context.cpus = json["cpus"].small_count();
+  context.lab = one_of(json["lab"], {"private", "host"});
+  context.family = one_of(json["family"], {"ipv4", "ipv6", "unix"});
+  context.congestion_control = json["congestion_control"].text();
+  context.started_at = json["started_at"].text();
+  return context;
+}
 
-RunResult read_result(const std::string& path) {
-  const JsonField json =
-      JsonField::read(path, "result of ringchurn", "give a file that ringchurn's --json wrote");
-  require_run(path, json);
+CounterRow read_counter(const std::string& name, const JsonField& json) {
+  CounterRow row{.name = name, .measured = unless_null(json["measured"], &JsonField::count)};
+  if (const auto extra = json.find("allowed_extra")) row.allowed_extra = extra->count();
+  row.is_declared = !json["declared"].is_null();
+  if (!row.is_declared) return row;
+  const CounterRange range = read_range(json["declared"]);
+  row.declared_min = range.min;
+  row.declared_max = range.max;
+  return row;
+}
+
+Verdict read_verdict(const JsonField& json) {
+  return {json["name"].text(), json["ok"].flag(), json["advisory"].flag(), json["evidence"].text(),
+          json["remedy"].text()};
+}
+
+RunResult read_run(const JsonField& json) {
   RunResult result;
   result.context = read_context(json["context"]);
   for (const JsonField& scenario : json["scenarios"].elements()) {
@@ -265,6 +266,12 @@ RunResult read_result(const std::string& path) {
   result.interrupted = json["interrupted"].flag();
   if (const auto merged = json.find("merged")) result.merged = read_merged(*merged);
   return result;
+}
+
+RunResult read_result(const std::string& path) {
+  const JsonField json = open_result(path);
+  require_run(path, json);
+  return read_run(json);
 }
 
 }  // namespace ringchurn

@@ -1,0 +1,192 @@
+// See recorded.h. The account itself is read by read_result.cc; here is what stands beside it.
+#include "bench/recorded.h"
+
+#include <utility>
+
+#include "bench/json_field.h"
+#include "bench/read_result.h"
+
+namespace ringchurn {
+namespace {
+
+std::optional<Estimate> read_estimate(const JsonField& json, const char* value, const char* low,
+                                      const char* high) {
+  if (json[value].is_null()) return std::nullopt;
+  return Estimate{json[value].number(), json[low].number(), json[high].number()};
+}
+
+ArmResult read_arm(const JsonField& json) {
+  ArmResult arm;
+  arm.name = json["name"].text();
+  arm.connections = json["connections"].count();
+  arm.cpu_us_per_connection = json["value"].number();
+  arm.ratio = read_estimate(json, "ratio", "ci_low", "ci_high");
+  arm.difference_us = read_estimate(json, "difference", "difference_ci_low", "difference_ci_high");
+  arm.blocks_left_out = json["blocks_left_out"].small_count();
+  return arm;
+}
+
+/// The rows of comparison.slices; their columns are those of the schema_version.
+std::vector<Slice> read_slices(const JsonField& json, std::size_t arms) {
+  std::vector<Slice> slices;
+  for (const JsonField& row : json["rows"].elements()) {
+    const std::vector<JsonField> cells = row.elements();
+    if (cells.size() != 5) row.reject("is not [block, arm, began_s, cpu_us, connections]");
+    Slice slice;
+    slice.block = cells[0].small_count();
+    slice.arm = unless_null(cells[1], &JsonField::small_count);
+    if (slice.arm && *slice.arm >= arms) cells[1].reject("is no arm of this comparison");
+    slice.began_s = cells[2].number();
+    slice.cpu_us = cells[3].number();
+    slice.connections = cells[4].count();
+    slices.push_back(slice);
+  }
+  return slices;
+}
+
+void read_comparison(const JsonField& json, CompareResult& result) {
+  ArmResult baseline;
+  baseline.name = json["baseline"].text();
+  baseline.connections = json["baseline_connections"].count();
+  baseline.cpu_us_per_connection = json["baseline_value"].number();
+  result.arms = {baseline};
+  for (const JsonField& arm : json["arms"].elements()) result.arms.push_back(read_arm(arm));
+  const JsonField a_a = json["a_a"];
+  if (!a_a.is_null()) result.a_a = read_estimate(a_a, "ratio", "ci_low", "ci_high");
+  result.whose = json["whose"].text();
+  result.blocks = json["blocks"].small_count();
+  result.slice_ms = json["slice_ms"].number();
+  result.measured_s = json["measured_s"].number();
+  result.sentence = json["sentence"].text();
+  // Younger than the rest: a file that an earlier version wrote has none.
+  if (const auto slices = json.find("slices")) {
+    result.slices = read_slices(*slices, result.arms.size());
+  }
+}
+
+RecordedSweep read_sweep(const JsonField& json) {
+  RecordedSweep sweep{json["scenario"].text(), {}};
+  for (const JsonField& json_point : json["points"].elements()) {
+    const auto objective = [&](const char* name) {
+      return unless_null(json_point[name], &JsonField::number);
+    };
+    RecordedPoint point;
+    point.arm = json_point["arm"].text();
+    for (const auto& [name, value] : json_point["values"].members()) {
+      point.values.emplace_back(name, value.text());
+    }
+    point.cpu_us_per_connection = objective("cpu_us_per_connection");
+    point.teardown_p99_us = objective("teardown_p99_us");
+    point.time_wait_per_connection = objective("time_wait_per_connection");
+    point.lost_bytes_per_connection = objective("lost_bytes_per_connection");
+    point.errors_per_connection = objective("errors_per_connection");
+    point.on_front = json_point["on_front"].flag();
+    sweep.points.push_back(std::move(point));
+  }
+  return sweep;
+}
+
+RecordedGate read_gate(const JsonField& json) {
+  RecordedGate gate;
+  gate.verdict = json["verdict"].text();
+  if (gate.verdict != "fine" && gate.verdict != "regression" && gate.verdict != "undecided") {
+    json["verdict"].reject("is none of fine, regression, undecided");
+  }
+  gate.metric = json["metric"].text();
+  gate.margin = json["margin"].number();
+  gate.method = json["method"].text();
+  gate.baseline = json["baseline"].text();
+  gate.candidate = json["candidate"].text();
+  const JsonField ratio = json["ratio"];
+  if (!ratio.is_null()) gate.ratio = read_estimate(ratio, "value", "ci_low", "ci_high");
+  gate.pairs = json["pairs"].count();
+  for (const JsonField& row : json["requirements"].elements()) {
+    gate.requirements.push_back(
+        {row["text"].text(), unless_null(row["value"], &JsonField::number), row["ok"].flag()});
+  }
+  gate.sentence = json["sentence"].text();
+  return gate;
+}
+
+// -- the atlas ------------------------------------------------------------------------------------
+
+Performance read_performance(const JsonField& json) {
+  Performance performance;
+  performance.runs = json["runs"].small_count();
+  performance.finished = json["finished"].small_count();
+  performance.expected = json["expected"].flag();
+  performance.failure = unless_null(json["failure"], &JsonField::text).value_or("");
+  for (const auto& [name, row] : json["counters"].members()) {
+    performance.counters.push_back(read_counter(name, row));
+  }
+  return performance;
+}
+
+StepAnswers read_step(const JsonField& json) {
+  StepAnswers step;
+  step.side = json["side"].text() == "client" ? Side::client : Side::server;
+  step.number = json["step_number"].small_count();
+  step.text = json["step"].text();
+  step.declared = json["declared"].text();
+  for (const JsonField& answer : json["answers"].elements()) {
+    step.answers.push_back(
+        {answer["outcome"].text(), answer["count"].count(), answer["expected"].flag()});
+  }
+  return step;
+}
+
+AtlasEntry read_entry(const JsonField& json) {
+  AtlasEntry entry;
+  entry.name = json["name"].text();
+  entry.folder = json["folder"].text();
+  entry.about = json["about"].text();
+  entry.racy = json["racy"].flag();
+  entry.skipped = unless_null(json["skipped"], &JsonField::text).value_or("");
+  const auto engine = [&](const JsonField& row) -> std::optional<Performance>& {
+    return row["engine"].text() == "ring" ? entry.ring : entry.syscall;
+  };
+  for (const JsonField& row : json["engines"].elements()) engine(row) = read_performance(row);
+  for (const JsonField& row : json["outcomes"].elements()) {
+    if (!engine(row)) row.reject("is of an engine that did not play");
+    engine(row)->steps.push_back(read_step(row));
+  }
+  return entry;
+}
+
+AtlasResult read_atlas(const JsonField& json) {
+  AtlasResult atlas;
+  atlas.context = read_origin(json["context"]);
+  atlas.elapsed_s = json["context"]["elapsed_s"].number();
+  for (const JsonField& row : json["scenarios"].elements())
+    atlas.entries.push_back(read_entry(row));
+  atlas.interrupted = json["interrupted"].flag();
+  return atlas;
+}
+
+}  // namespace
+
+RecordedResult read_recorded(const std::string& path) {
+  const JsonField json = open_result(path);
+  RecordedResult recorded;
+  recorded.path = path;
+  recorded.context = read_origin(json["context"]);
+  recorded.interrupted = json["interrupted"].flag();
+  if (json.find("claims")) {
+    recorded.atlas = read_atlas(json);
+    return recorded;
+  }
+  if (const auto gate = json.find("gate")) recorded.gate = read_gate(*gate);
+  if (!recorded.gate || json.find("scenarios")) {
+    CompareResult& load = recorded.load.emplace();
+    load.run = read_run(json);
+    if (const auto comparison = json.find("comparison")) read_comparison(*comparison, load);
+    recorded.context = load.run.context;
+  }
+  if (const auto sweep = json.find("sweep")) recorded.sweep = read_sweep(*sweep);
+  for (const JsonField& verdict : json["verdicts"].elements()) {
+    recorded.verdicts.push_back(read_verdict(verdict));
+  }
+  return recorded;
+}
+
+}  // namespace ringchurn

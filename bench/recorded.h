@@ -1,0 +1,64 @@
+// Any result file, read back: what run, drive, serve, merge, compare, sweep, gate or atlas wrote,
+// as far as somebody who passes it on needs it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bench/atlas.h"
+#include "bench/result.h"
+
+namespace ringchurn {
+
+/// One arm of a sweep: its parameters, and what came of each objective. Smaller is better in all.
+struct RecordedPoint {
+  std::string arm;
+  std::vector<std::pair<std::string, std::string>> values;  ///< parameter, value
+  std::optional<double> cpu_us_per_connection, teardown_p99_us, time_wait_per_connection,
+      lost_bytes_per_connection, errors_per_connection;
+  bool on_front = false;  ///< no other point is at least as good in all, and better in one
+};
+
+struct RecordedSweep {
+  std::string scenario;
+  std::vector<RecordedPoint> points;
+};
+
+/// What a gate decided.
+struct RecordedGate {
+  struct Requirement {
+    std::string text;             ///< "errors.unexpected == 0"
+    std::optional<double> value;  ///< what it was held against; empty: it was not measured
+    bool ok = false;
+  };
+  std::string verdict;  ///< "fine", "regression" or "undecided"
+  std::string metric, method, baseline, candidate;
+  double margin = 0;  ///< 0.05: a ratio of up to 1.05 is fine
+  std::optional<Estimate> ratio;
+  std::uint64_t pairs = 0;
+  std::vector<Requirement> requirements;
+  std::string sentence;  ///< the answer in words
+};
+
+/// What one file holds. What its command does not write is empty.
+struct RecordedResult {
+  std::string path;
+  Context context;  ///< without `load`, as far as read_origin() goes
+  /// The account of connections, and, unless `arms` is empty, the comparison.
+  std::optional<CompareResult> load;
+  std::optional<RecordedSweep> sweep;
+  std::optional<RecordedGate> gate;
+  std::optional<AtlasResult> atlas;  ///< entries, without stories; no claims
+  std::vector<Verdict> verdicts;
+  bool interrupted = false;
+
+  bool is_comparison() const { return load && !load->arms.empty(); }
+};
+
+/// Reads the result that any command of ringchurn wrote to `path`. Throws Error (kExitUsage) with
+/// one line for what is no such file.
+RecordedResult read_recorded(const std::string& path);
+
+}  // namespace ringchurn
