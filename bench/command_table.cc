@@ -47,6 +47,22 @@ constexpr CommandSpec kCommands[] = {
      "  ringchurn sweep --scenario lingering-close --vary request=1,1024,65536\n"
      "  ringchurn sweep --scenario my-teardown.toml --vary drain_timeout=5ms,50ms \\\n"
      "      --vary backlog=1,16 --duration 60s --json sweep.json\n"},
+    {"gate", Command::gate, kGateBit, "fine, regression or undecided, for CI to act on",
+     "Says whether a candidate costs more CPU per connection than a baseline: fine if\n"
+     "the 95% interval of the ratio lies below the margin, regression if above it.\n"
+     "Both sides are of one kind: scenarios or mixes, played interleaved by this\n"
+     "program; servers, if --scenario or --mix says what is played against them;\n"
+     "other commands, which print a result of ringchurn (--json -) and are run in\n"
+     "turn; or results on file, which were measured under equal conditions.",
+     "[--baseline WHAT] --candidate WHAT [options]",
+     "  ringchurn gate --baseline graceful --candidate mine.toml --margin 3%\n"
+     "  ringchurn gate --baseline 'nginx -c old.conf' --candidate 'nginx -c new.conf' \\\n"
+     "      --scenario http-close\n"
+     "  ringchurn gate --baseline 'old/ringchurn run --duration 1s --json -' \\\n"
+     "      --candidate 'new/ringchurn run --duration 1s --json -'\n"
+     "  ringchurn gate --baseline a1.json --baseline a2.json --candidate b1.json \\\n"
+     "      --candidate b2.json --require 'latency.teardown.p99 < 5ms'\n"
+     "  ringchurn gate --candidate b.json --require 'errors.unexpected == 0'\n"},
     {"atlas", Command::atlas, kAtlasBit,
      "what this kernel answers in every scenario, and which claims hold",
      "Plays every scenario some times, each in a network of its own, and says what\n"
@@ -85,6 +101,8 @@ constexpr std::string_view kExitCodes =
     "    2  wrong usage or configuration\n"
     "    3  a verdict failed, or the atlas met an answer that nothing expects\n"
     "   77  io_uring is not available here\n"
+    "   98  a gate could not decide\n"
+    "   99  a gate found a regression, or a requirement that is not met\n"
     "  130  interrupted; the partial result was written\n";
 
 std::string option_help(const OptionSpec& spec) {

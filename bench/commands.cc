@@ -14,6 +14,7 @@
 #include "bench/compare.h"
 #include "bench/drive.h"
 #include "bench/errno_pages.h"
+#include "bench/gate.h"
 #include "bench/interrupt.h"
 #include "bench/kernel_counters.h"
 #include "bench/merge.h"
@@ -156,6 +157,43 @@ ExitCode perform_sweep(const Options& options) {
   return exit_code(result.run);
 }
 
+GateResult play_gate(Options options, GateMethod method) {
+  Plan plan;
+  if (method == GateMethod::servers) {
+    options.servers = {options.baselines[0], options.candidates[0]};
+    plan = make_plan(options);
+    check_drivable(plan, AF_INET, "a server");
+  } else {
+    options.arms = {options.baselines[0], options.candidates[0]};
+    plan = make_plan(options);
+  }
+  Lab lab = prepare(options, plan);
+  settle_network(plan, lab);
+  return gate_comparison(
+      options, method, plan.arms.back(),
+      options.servers.empty() ? compare(options, plan, lab) : compare_servers(options, plan, lab));
+}
+
+ExitCode exit_code(const GateResult& result) {
+  if (result.interrupted) return kExitInterrupted;
+  if (!trusted(result.verdicts)) return kExitVerdictFailed;
+  return result.gate.verdict == GateVerdict::fine         ? kExitGood
+         : result.gate.verdict == GateVerdict::regression ? kExitRegression
+                                                          : kExitUndecided;
+}
+
+ExitCode perform_gate(const Options& options) {
+  const GateMethod method = gate_method(options);
+  require_writable(options.json_path);
+  if (method == GateMethod::programs) catch_interrupts();
+  const GateResult result = method == GateMethod::programs ? gate_programs(options)
+                            : method == GateMethod::files  ? gate_files(options)
+                                                           : play_gate(options, method);
+  write_result(options.json_path, gate_json(result));
+  print_report(options, gate_report(result, terminal_style()));
+  return exit_code(result);
+}
+
 /// What would stop every scenario alike is told before the first one, and by its own exit code.
 void prepare(const Options& options, const std::vector<PlannedScenario>& planned) {
   raise_descriptor_limit();
@@ -257,6 +295,8 @@ ExitCode perform(const Options& options) {
       return perform_compare(options);
     case Command::sweep:
       return perform_sweep(options);
+    case Command::gate:
+      return perform_gate(options);
     case Command::atlas:
       return perform_atlas(options);
     case Command::scenarios:

@@ -51,6 +51,11 @@ JsonField::JsonField(std::shared_ptr<const Document> document, const Json& value
 
 JsonField JsonField::read(const std::string& path, std::string kind, std::string remedy) {
   const std::string text = read_text(path, remedy);
+  return parse(text, path, std::move(kind), std::move(remedy));
+}
+
+JsonField JsonField::parse(const std::string& text, const std::string& path, std::string kind,
+                           std::string remedy) {
   auto document =
       std::make_shared<Document>(Document{path, std::move(kind), std::move(remedy), {}});
   try {

@@ -23,6 +23,10 @@ class JsonField {
   /// ringchurn"); every complaint ends with `remedy` ("give a file that --json wrote").
   static JsonField read(const std::string& path, std::string kind, std::string remedy);
 
+  /// The same of a text that `name` brought.
+  static JsonField parse(const std::string& text, const std::string& name, std::string kind,
+                         std::string remedy);
+
   /// The member `key` of an object, which must be there.
   JsonField operator[](const std::string& key) const;
   /// The same, or nullopt if it is not there.

@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "bench/requirement.h"
 #include "ring/error.h"
 #include "workloads/mix.h"
 
@@ -159,6 +160,34 @@ void apply_variations(Options& options, const OptionValues& values) {
   }
 }
 
+std::vector<std::string> gated(const OptionValues& values) {
+  std::vector<std::string> texts;
+  for (const OptionValue& value : values) {
+    texts.push_back(not_empty(value, "a scenario, a command or RESULT.json"));
+  }
+  return texts;
+}
+
+double margin(const OptionValue& value) {
+  double percent = 0;
+  const char* end = value.text.data() + value.text.size();
+  const auto [rest, error] = std::from_chars(value.text.data(), end, percent);
+  const bool is_percent = error == std::errc() && std::string_view(rest, end) == "%";
+  // Not "less than": NaN is no margin either.
+  if (!is_percent || !(percent >= 0.1 && percent <= 100)) {
+    reject(value, "is not a margin from 0.1% to 100%, such as 5%");
+  }
+  return percent / 100;
+}
+
+Requirement requirement(const OptionValue& value) {
+  try {
+    return parse_requirement(value.text);
+  } catch (const Error& error) {
+    fail_usage(fmt::format("{}: {}", value.where, error.what()));
+  }
+}
+
 void apply_arms(Options& options, const OptionValues& values) {
   for (const OptionValue& value : values) {
     options.arms.push_back(arm(value));
@@ -185,10 +214,11 @@ void apply_explain(Options& options, const OptionValues& values) {
   options.wanted = {options.explain};
 }
 
-constexpr unsigned kComparisons = kCompareBit | kSweepBit;
+constexpr unsigned kComparisons = kCompareBit | kSweepBit | kGateBit;
 constexpr unsigned kBoth = kRunBit | kComparisons;
 constexpr unsigned kLoads = kRunBit | kDriveBit;  ///< have a client's end of their own
-constexpr unsigned kMixed = kRunBit | kDriveBit | kServeBit | kCompareBit;  ///< may play one mix
+constexpr unsigned kMixed =
+    kRunBit | kDriveBit | kServeBit | kCompareBit | kGateBit;  ///< may play one mix
 
 constexpr const char* kWhat = "What is played";
 constexpr const char* kMerged = "What is merged";
@@ -214,6 +244,22 @@ constexpr OptionSpec kSpecs[] = {
      kWhat,
      "instead of arms: start this server and the next one,\neach in a network of its own, and "
      "compare what one\nscenario or mix costs them; the first is the baseline"},
+    {"baseline", "WHAT", kGateBit, OptionKind::commands, "baseline",
+     [](Options& o, const OptionValues& v) { o.baselines = gated(v); }, kWhat,
+     "a scenario, a mix, a command or RESULT.json; several\nresults if repeated"},
+    {"candidate", "WHAT", kGateBit, OptionKind::commands, "candidate",
+     [](Options& o, const OptionValues& v) { o.candidates = gated(v); }, kWhat,
+     "the same, for what is to be judged"},
+    {"margin", "PERCENT", kGateBit, OptionKind::text, "margin",
+     [](Options& o, const OptionValues& v) { o.margin = margin(v[0]); }, kWhat,
+     "how much dearer is still fine, 0.1% to 100%\n(default: 5%)"},
+    {"require", "'METRIC < VALUE'", kGateBit, OptionKind::commands, "require",
+     [](Options& o, const OptionValues& v) {
+       for (const OptionValue& value : v) o.requirements.push_back(requirement(value));
+     },
+     kWhat,
+     "what the candidate must keep, whatever the baseline\ndoes; may be repeated: "
+     "errors.unexpected == 0,\nlatency.teardown.p99 < 5ms, kernel.OutRsts <= 10"},
     {"target", "HOST:PORT", kDriveBit, OptionKind::text, "target",
      [](Options& o, const OptionValues& v) {
        o.target = not_empty(v[0], "HOST:PORT or unix:PATH");
@@ -285,8 +331,7 @@ constexpr OptionSpec kSpecs[] = {
      },
      kAmount,
      "connections in flight at once, 1 to 1,000,000, over\nall threads (default: 64; 16 for "
-     "comparisons; for serve,\n"
-     "at most so many: 4096)"},
+     "comparisons;\nfor serve, at most so many: 4096)"},
     {"runs", "N", kAtlasBit, OptionKind::number, "runs",
      [](Options& o, const OptionValues& v) {
        o.runs = static_cast<unsigned>(number(v[0], 1, 64, "1 to 64"));

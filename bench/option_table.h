@@ -34,11 +34,12 @@ enum CommandBit : unsigned {
   kServeBit = 32,
   kMergeBit = 64,
   kSweepBit = 128,
+  kGateBit = 256,
 };
 
 /// The commands that read a config file.
 inline constexpr unsigned kConfigured =
-    kRunBit | kDriveBit | kServeBit | kCompareBit | kSweepBit | kAtlasBit;
+    kRunBit | kDriveBit | kServeBit | kCompareBit | kSweepBit | kGateBit | kAtlasBit;
 
 /// One option.
 struct OptionSpec {

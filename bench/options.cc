@@ -355,12 +355,13 @@ void apply_layers(Options& options, const std::vector<Layer>& layers, unsigned c
 
 void apply_defaults(Options& options) {
   const bool sweeps = options.command == Command::sweep;
-  const bool compares = options.command == Command::compare || sweeps;
+  const bool gates = options.command == Command::gate;
+  const bool compares = options.command == Command::compare || sweeps || gates;
   const bool serves = options.command == Command::serve;
   // Both meet others, who are not in a lab of ours.
   if (serves || options.command == Command::drive) options.lab = LabKind::host;
   if (compares) options.layout = Layout::single;
-  if (options.arms.empty() && options.from_serve.empty() && !sweeps) {
+  if (options.arms.empty() && options.from_serve.empty() && !sweeps && !gates) {
     const bool is_foreign = options.command == Command::drive || !options.servers.empty();
     options.arms = {is_foreign ? "connect-only" : "graceful"};
     if (compares && !is_foreign) options.arms.emplace_back("rst-client");
@@ -383,6 +384,14 @@ void check_arms(const Options& options) {
   }
   if (options.lab == LabKind::host) {
     fail_usage("each server has a network of its own: leave --lab host out");
+  }
+}
+
+void check_gate(const Options& options) {
+  if (options.command != Command::gate) return;
+  if (options.candidates.empty()) fail_usage("gate needs something to judge: give --candidate");
+  if (options.baselines.empty() && options.requirements.empty()) {
+    fail_usage("gate needs something to judge by: give --baseline, or --require");
   }
 }
 
@@ -470,7 +479,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   options.command = line.command->command;
   options.command_line = quoted(argc, argv);
   options.scenario_name = line.scenario_name;
-  if (options.command == Command::compare || options.command == Command::sweep) {
+  if ((line.command->bit & (kCompareBit | kSweepBit | kGateBit)) != 0) {
     options.concurrency = kCompareConcurrency;
   }
   if (options.command == Command::serve) options.concurrency = kServeConcurrency;
@@ -479,6 +488,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   check_pace(options);
   check_arms(options);
   check_sweep(options);
+  check_gate(options);
   check_drive(options);
   if (options.command == Command::serve && options.json_path == "-") {
     fail_usage("--json -: standard output tells a drive the ports; give a file");

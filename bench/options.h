@@ -16,7 +16,7 @@
 
 namespace ringchurn {
 
-enum class Command { run, drive, serve, merge, compare, sweep, atlas, scenarios };
+enum class Command { run, drive, serve, merge, compare, sweep, gate, atlas, scenarios };
 enum class Layout { pair, single };
 enum class Family { ipv4, ipv6 };
 /// AF_INET or AF_INET6.
@@ -41,14 +41,26 @@ struct Variation {
   std::vector<std::string> values;
 };
 
+/// One `--require 'METRIC < VALUE'`: see bench/requirement.h.
+struct Requirement {
+  enum class Relation { equal, unequal, less, at_most, more, at_least };
+  std::string text;    ///< as typed
+  std::string metric;  ///< "cost.cpu_us_per_connection"
+  Relation relation = Relation::equal;
+  double value = 0;  ///< in the metric's own unit: nanoseconds for a latency
+};
+
 /// A sweep plays every combination of its values, and no more than so many.
 inline constexpr std::size_t kMostPoints = 16;
 
 /// Everything a command needs. Fields that a command does not have keep their defaults.
 struct Options {
   Command command = Command::compare;
-  std::vector<std::string> arms;             ///< run: one mix or scenario; compare: two or more
-  std::vector<Variation> variations;         ///< sweep: what differs between its points
+  std::vector<std::string> arms;      ///< run: one mix or scenario; compare: two or more
+  std::vector<Variation> variations;  ///< sweep: what differs between its points
+  std::vector<std::string> baselines, candidates;  ///< gate: what is compared, as typed
+  double margin = 0.05;                            ///< gate: a dearer candidate is fine up to here
+  std::vector<Requirement> requirements;           ///< gate: of the candidate
   std::vector<std::string> servers;          ///< compare: commands, to compare instead of arms
   std::optional<std::uint64_t> connections;  ///< run: how many; empty if a duration was asked for
   std::chrono::nanoseconds duration{};       ///< run: how long; compare: time spent measuring

@@ -201,9 +201,9 @@ void require_run(const std::string& path, const JsonField& json) {
 
 }  // namespace
 
-JsonField open_result(const std::string& path) {
-  JsonField json =
-      JsonField::read(path, "result of ringchurn", "give a file that ringchurn's --json wrote");
+namespace {
+
+void require_version(const std::string& path, const JsonField& json) {
   const std::uint64_t version = json["schema_version"].count();
   if (version != kSchemaVersion) {
     refuse(path,
@@ -211,6 +211,14 @@ JsonField open_result(const std::string& path) {
                        kSchemaVersion),
            "use the version that wrote it");
   }
+}
+
+}  // namespace
+
+JsonField open_result(const std::string& path) {
+  JsonField json =
+      JsonField::read(path, "result of ringchurn", "give a file that ringchurn's --json wrote");
+  require_version(path, json);
   return json;
 }
 
@@ -271,6 +279,14 @@ RunResult read_run(const JsonField& json) {
 RunResult read_result(const std::string& path) {
   const JsonField json = open_result(path);
   require_run(path, json);
+  return read_run(json);
+}
+
+RunResult parse_result(const std::string& text, const std::string& program) {
+  const JsonField json =
+      JsonField::parse(text, program, "result of ringchurn", "let it print one by --json -");
+  require_version(program, json);
+  require_run(program, json);
   return read_run(json);
 }
 

@@ -20,6 +20,9 @@ namespace ringchurn {
 /// missing or of another type, another schema_version, the result of an atlas or a comparison.
 RunResult read_result(const std::string& path);
 
+/// The same of what `program` printed.
+RunResult parse_result(const std::string& text, const std::string& program);
+
 /// A result file of any command. Throws Error (kExitUsage) unless it is JSON of this
 /// schema_version.
 JsonField open_result(const std::string& path);

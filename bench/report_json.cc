@@ -314,6 +314,32 @@ Json result_json(const RunResult& result, Json comparison) {
   return json;
 }
 
+Json requirement_json(const RequirementResult& requirement) {
+  return {
+      {"text", requirement.text}, {"value", or_null(requirement.value)}, {"ok", requirement.ok}};
+}
+
+Json gate_part(const Gate& gate) {
+  Json ratio = nullptr;
+  if (gate.ratio) {
+    ratio = {{"value", gate.ratio->value},
+             {"ci_low", gate.ratio->ci_low},
+             {"ci_high", gate.ratio->ci_high}};
+  }
+  return {{"verdict", gate_verdict_name(gate.verdict)},
+          {"metric", "cpu_us_per_connection"},
+          {"margin", gate.margin},
+          {"method", gate.method},
+          {"baseline", or_null(gate.baseline)},
+          {"candidate", gate.candidate},
+          {"baseline_value", or_null(gate.baseline_value)},
+          {"candidate_value", or_null(gate.candidate_value)},
+          {"ratio", ratio},
+          {"pairs", gate.pairs},
+          {"requirements", rows_json(gate.requirements, requirement_json)},
+          {"sentence", gate.sentence}};
+}
+
 Json atlas_context_json(const AtlasResult& result) {
   Json json = origin_json(result.context);
   json["elapsed_s"] = result.elapsed_s;
@@ -451,6 +477,20 @@ std::string run_json(const RunResult& result) { return dump(result_json(result, 
 std::string compare_json(const CompareResult& result) {
   Json json = result_json(result.run, comparison_json(result));
   if (result.sweep) json["sweep"] = sweep_json(*result.sweep);
+  return dump(json);
+}
+
+std::string gate_json(const GateResult& result) {
+  Json json;
+  if (result.comparison) {
+    json = result_json(result.comparison->run, comparison_json(*result.comparison));
+  } else {
+    json = {{"schema_version", kSchemaVersion},
+            {"context", context_json(result.context)},
+            {"verdicts", rows_json(result.verdicts, verdict_json)},
+            {"interrupted", result.interrupted}};
+  }
+  json["gate"] = gate_part(result.gate);
   return dump(json);
 }
 

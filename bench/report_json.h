@@ -15,6 +15,9 @@ namespace ringchurn {
 std::string run_json(const RunResult& result);
 std::string compare_json(const CompareResult& result);
 
+/// A gate's result: with its comparison's account where there is one.
+std::string gate_json(const GateResult& result);
+
 /// The atlas, likewise; without the stories.
 std::string atlas_json(const AtlasResult& result);
 

@@ -442,4 +442,39 @@ std::string compare_report(const CompareResult& result, const TextStyle& style) 
   return text;
 }
 
+namespace {
+
+std::string what_it_is(const RequirementResult& row) {
+  if (!row.value) return "not measured";
+  if (row.text.starts_with("latency.")) return grouped(*row.value / 1e3, 1) + " us";
+  const bool is_whole = *row.value == std::floor(*row.value);
+  return grouped(*row.value, is_whole ? 0 : 3);
+}
+
+}  // namespace
+
+std::string gate_report(const GateResult& result, const TextStyle& style) {
+  const Gate& gate = result.gate;
+  std::string text = result.comparison ? compare_report(*result.comparison, style)
+                                       : header("A gate of " + gate.method, result.context, style);
+  Table costs({{"", false}, {"", false, true}, {"CPU us", true}});
+  const auto cost = [](const std::optional<double>& us) { return us ? grouped(*us, 2) : "-"; };
+  if (!gate.baseline.empty()) costs.add({"baseline", gate.baseline, cost(gate.baseline_value)});
+  costs.add({"candidate", gate.candidate, cost(gate.candidate_value)});
+  std::string body = costs.text(style);
+  if (gate.ratio) {
+    body += fmt::format("  ratio {}, {} pairs, margin {:g}%\n", interval(gate.ratio, 3), gate.pairs,
+                        100 * gate.margin);
+  }
+  Table requirements({{""}, {"required", false, true}, {"it is", true}});
+  for (const RequirementResult& row : gate.requirements) {
+    requirements.add(
+        {row.ok ? Cell("ok", Tint::good) : Cell("FAIL", Tint::bad), row.text, what_it_is(row)});
+  }
+  if (!requirements.empty()) body += '\n' + requirements.text(style);
+  const Tint tint = gate.verdict == GateVerdict::fine ? Tint::good : Tint::bad;
+  return text + section("THE GATE", body, style) + '\n' +
+         tinted(wrap(printable(gate.sentence), style.width), tint, style);
+}
+
 }  // namespace ringchurn

@@ -17,6 +17,10 @@ std::string run_report(const RunResult& result, const TextStyle& style);
 /// very end the sentence.
 std::string compare_report(const CompareResult& result, const TextStyle& style);
 
+/// A gate: its comparison's report if there is one, both costs, each requirement, and at the very
+/// end the sentence.
+std::string gate_report(const GateResult& result, const TextStyle& style);
+
 /// The answer of a comparison in words to be quoted: "rst-client costs 15.8% (±0.6) less CPU per
 /// connection than graceful: 26.1 us against 31.0 us", where ± is half of the 95% interval, in
 /// percentage points. An interval that includes 1 answers that no difference was found, and says

@@ -284,4 +284,38 @@ struct CompareResult {
                          ///< verdict forbids it
 };
 
+enum class GateVerdict : std::uint8_t { fine, regression, undecided };
+const char* gate_verdict_name(GateVerdict verdict);
+
+/// What a candidate had to keep, and what became of it.
+struct RequirementResult {
+  std::string text;             ///< as typed: "errors.unexpected == 0"
+  std::optional<double> value;  ///< the worst that was met; empty: not measured, and so not ok
+  bool ok = false;
+};
+
+/// What `ringchurn gate` decided.
+struct Gate {
+  /// By the interval and the margin; regression also if a requirement is not met.
+  GateVerdict verdict = GateVerdict::undecided;
+  std::string method;               ///< "in-process", "servers", "programs", "files"
+  std::string baseline, candidate;  ///< as typed, several with commas; no baseline: ""
+  double margin = 0;                ///< 0.05: a ratio of up to 1.05 is fine
+  /// CPU us per connection of both; empty where there is no baseline, or too little was measured.
+  std::optional<double> baseline_value, candidate_value;
+  std::optional<Estimate> ratio;  ///< candidate over baseline
+  unsigned pairs = 0;             ///< blocks, pairs of runs, or files of the side that has fewer
+  std::vector<RequirementResult> requirements;
+  std::string sentence;  ///< the answer in words that can be quoted
+};
+
+/// A gate's result. Programs and files have accounts of their own; of arms and servers it is here.
+struct GateResult {
+  Gate gate;
+  Context context;
+  std::optional<CompareResult> comparison;
+  std::vector<Verdict> verdicts;  ///< of a comparison: its own
+  bool interrupted = false;
+};
+
 }  // namespace ringchurn

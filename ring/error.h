@@ -13,6 +13,8 @@ enum ExitCode : int {
   kExitUsage = 2,             ///< wrong option, scenario file or configuration
   kExitVerdictFailed = 3,     ///< the run ended, and a verdict says not to trust it
   kExitRingUnavailable = 77,  ///< io_uring is missing, disabled or filtered here
+  kExitUndecided = 98,        ///< a gate could not decide
+  kExitRegression = 99,       ///< a gate failed: a regression, or a requirement that is not met
   kExitInterrupted = 130,     ///< SIGINT or SIGTERM; the partial result was written
 };
 
