@@ -43,7 +43,7 @@ constexpr CommandSpec kCommands[] = {
     {"sweep", Command::sweep, kSweepBit, "what a scenario's parameter costs, and which values pay",
      "Compares one scenario with itself, its parameters varied, and says which values\n"
      "no other one beats in CPU, teardown time, TIME_WAIT, lost bytes and errors.",
-     "--scenario NAME|FILE --vary PARAM=VALUE,VALUE,... [options]",
+     "--scenario NAME|FILE --vary PARAM=VALUE,... [options]",
      "  ringchurn sweep --scenario lingering-close --vary request=1,1024,65536\n"
      "  ringchurn sweep --scenario my-teardown.toml --vary drain_timeout=5ms,50ms \\\n"
      "      --vary backlog=1,16 --duration 60s --json sweep.json\n"},

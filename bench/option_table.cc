@@ -281,7 +281,7 @@ constexpr OptionSpec kSpecs[] = {
     {"scenario", "NAME|FILE", kMixed | kSweepBit, OptionKind::text, "arms", apply_scenario, kWhat,
      "one scenario: a built-in, or your own FILE.toml\n(default: graceful; drive: connect-only)"},
     {"vary", "PARAM=VALUE,VALUE,...", kSweepBit, OptionKind::list, "vary", apply_variations, kWhat,
-     "a scenario's parameter and its values; may be repeated:\nevery combination is played, the "
+     "a scenario's parameter and its values; may be\nrepeated: every combination is played, the\n"
      "first is the baseline"},
     {"only", "NAME", kAtlasBit, OptionKind::list, "wanted", apply_wanted, kWhat,
      "a scenario's name, a folder of scenarios (reset/),\n"
