@@ -110,7 +110,9 @@ std::string option_help(const OptionSpec& spec) {
   const bool repeats = spec.positional && spec.is_list();
   std::string text = repeats           ? fmt::format("  {} {} ...", spec.value, spec.value)
                      : spec.positional ? fmt::format("  {}", spec.value)
-                                       : fmt::format("  --{} {}", spec.name, spec.value);
+                     : spec.kind == OptionKind::flag
+                         ? fmt::format("  --{}", spec.name)
+                         : fmt::format("  --{} {}", spec.name, spec.value);
   if (text.size() + 2 > kHelpColumn) text += '\n' + std::string(kHelpColumn, ' ');
   text.append(text.size() < kHelpColumn ? kHelpColumn - text.size() : 0, ' ');
   for (const char* c = spec.help; *c != '\0'; ++c) {
@@ -152,7 +154,7 @@ std::string program_help() {
       "{}"
       "\n"
       "ringchurn COMMAND --help explains its options. ringchurn --version prints the\n"
-      "version.\n"
+      "version, how it was built, and what it runs on.\n"
       "\n"
       "Examples:\n"
       "  ringchurn compare graceful rst-client\n"

@@ -77,10 +77,13 @@ ExitCode exit_code(const RunResult& result) {
   return trusted(result.verdicts) ? kExitGood : kExitVerdictFailed;
 }
 
-/// The text goes to standard output, unless the JSON does. It comes after the JSON is written,
-/// which must not be lost because nobody reads the text.
+TextStyle style_of(const Options& options) { return terminal_style(!options.no_color); }
+
+/// The text goes to standard output, unless something else does. It comes after the JSON is
+/// written, which must not be lost because nobody reads the text.
 void print_report(const Options& options, const std::string& text) {
-  std::FILE* stream = options.json_path == "-" ? stderr : stdout;
+  const bool is_taken = options.json_path == "-" || options.command == Command::serve;
+  std::FILE* stream = is_taken ? stderr : stdout;
   const bool written =
       std::fwrite(text.data(), 1, text.size(), stream) == text.size() && std::fflush(stream) == 0;
   if (written || errno == EPIPE) return;  // `ringchurn run | head` has seen enough
@@ -89,25 +92,40 @@ void print_report(const Options& options, const std::string& text) {
                           std::strerror(errno)));
 }
 
+/// What a person is told in the end. `failed` are the lines that --quiet leaves.
+void tell(const Options& options, const std::string& report, const std::string& failed) {
+  if (options.quiet) {
+    fmt::print(stderr, "{}", failed);
+  } else {
+    print_report(options, report);
+  }
+}
+
+ExitCode conclude(const Options& options, const RunResult& result) {
+  write_result(options.json_path, run_json(result));
+  tell(options, run_report(result, style_of(options)), failures(result.verdicts));
+  return exit_code(result);
+}
+
+ExitCode conclude(const Options& options, const CompareResult& result) {
+  write_result(options.json_path, compare_json(result));
+  tell(options, compare_report(result, style_of(options)), failures(result.run.verdicts));
+  return exit_code(result.run);
+}
+
 ExitCode perform_run(const Options& options) {
   const Plan plan = make_plan(options);
   Site site;
   site.lab = prepare(options, plan);
-  const RunResult result = run(options, plan, site);
-  write_result(options.json_path, run_json(result));
-  print_report(options, run_report(result, terminal_style()));
-  return exit_code(result);
+  return conclude(options, run(options, plan, site));
 }
 
 ExitCode perform_drive(const Options& options) {
   const DrivePlan plan = plan_drive(options);
   const Lab lab = prepare(plan.options, plan.plan);
   require_listener(plan);
-  fmt::print(stderr, "{}", drive_notice(plan));
-  const RunResult result = drive(plan, lab);
-  write_result(options.json_path, run_json(result));
-  print_report(options, run_report(result, terminal_style()));
-  return exit_code(result);
+  if (!options.quiet) fmt::print(stderr, "{}", drive_notice(plan));
+  return conclude(options, drive(plan, lab));
 }
 
 /// Standard output is for what a drive needs to know; the report goes to standard error.
@@ -115,10 +133,7 @@ ExitCode perform_serve(const Options& options) {
   const Plan plan = make_plan(options);
   check_served(options, plan);
   const Lab lab = prepare(options, plan);
-  const RunResult result = serve(options, plan, lab);
-  write_result(options.json_path, run_json(result));
-  fmt::print(stderr, "{}", run_report(result, terminal_style()));
-  return exit_code(result);
+  return conclude(options, serve(options, plan, lab));
 }
 
 /// The arms of a comparison share one network: what differs must be the teardown alone.
@@ -140,9 +155,7 @@ ExitCode perform_compare(const Options& options) {
   settle_network(plan, lab);
   const CompareResult result =
       options.servers.empty() ? compare(options, plan, lab) : compare_servers(options, plan, lab);
-  write_result(options.json_path, compare_json(result));
-  print_report(options, compare_report(result, terminal_style()));
-  return exit_code(result.run);
+  return conclude(options, result);
 }
 
 ExitCode perform_sweep(const Options& options) {
@@ -152,9 +165,7 @@ ExitCode perform_sweep(const Options& options) {
   CompareResult result = compare(options, plan, lab);
   result.sweep = make_sweep(options, plan, result);
   if (!result.sentence.empty()) result.sentence = front_sentence(*result.sweep);
-  write_result(options.json_path, compare_json(result));
-  print_report(options, compare_report(result, terminal_style()));
-  return exit_code(result.run);
+  return conclude(options, result);
 }
 
 GateResult play_gate(Options options, GateMethod method) {
@@ -190,7 +201,7 @@ ExitCode perform_gate(const Options& options) {
                             : method == GateMethod::files  ? gate_files(options)
                                                            : play_gate(options, method);
   write_result(options.json_path, gate_json(result));
-  print_report(options, gate_report(result, terminal_style()));
+  tell(options, gate_report(result, style_of(options)), gate_failures(result));
   return exit_code(result);
 }
 
@@ -239,10 +250,12 @@ ExitCode perform_atlas(const Options& options) {
   require_played(result);
   result.claims = judge(result, options.wanted.empty());
   write_result(options.json_path, atlas_json(result));
-  const TextStyle style = terminal_style();
-  print_report(options, options.explain.empty()
-                            ? atlas_report(result, style)
-                            : atlas_story(result.entries.front(), result.context, style));
+  const TextStyle style = style_of(options);
+  const bool has_story = !options.explain.empty();
+  tell(options,
+       has_story ? atlas_story(result.entries.front(), result.context, style)
+                 : atlas_report(result, style),
+       atlas_failures(result));
   return exit_code(result);
 }
 
@@ -250,16 +263,13 @@ ExitCode perform_merge(const Options& options) {
   require_writable(options.json_path);
   const ResultFile one{options.sides[0], read_result(options.sides[0])};
   const ResultFile other{options.sides[1], read_result(options.sides[1])};
-  const RunResult result = merge(one, other, options.command_line);
-  write_result(options.json_path, run_json(result));
-  print_report(options, run_report(result, terminal_style()));
-  return exit_code(result);
+  return conclude(options, merge(one, other, options.command_line));
 }
 
 /// The list as wide as the terminal, or as it is for a program that reads it.
-std::string listed(const std::vector<ScenarioFile>& files) {
+std::string listed(const std::vector<ScenarioFile>& files, const Options& options) {
   constexpr unsigned kWholeLines = 1000;
-  TextStyle style = terminal_style();
+  TextStyle style = style_of(options);
   if (isatty(STDOUT_FILENO) != 1) style.width = kWholeLines;
   return catalogue_text(files, style);
 }
@@ -272,12 +282,12 @@ ExitCode perform_scenarios(const Options& options) {
   }
   if (word.empty()) {
     const std::vector<ScenarioFile> all = builtin_scenarios();
-    print_report(options, options.as_markdown ? errno_pages(all) : listed(all));
+    print_report(options, options.as_markdown ? errno_pages(all) : listed(all, options));
     return kExitGood;
   }
   const std::vector<ScenarioFile> files = find_scenarios(word);
   const bool is_one = files.size() == 1 && files.front().name == word;
-  print_report(options, is_one ? files.front().text : listed(files));
+  print_report(options, is_one ? files.front().text : listed(files, options));
   return kExitGood;
 }
 

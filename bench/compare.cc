@@ -80,6 +80,7 @@ class Comparison {
   ArmResult arm_result(std::size_t arm, const std::string& name) const;
 
   std::uint64_t seed_;
+  bool shows_progress_;
   Nanoseconds slice_ns_;
   Random random_;
   std::vector<Slot> slots_;
@@ -91,6 +92,7 @@ class Comparison {
 
 Comparison::Comparison(const Options& options, std::vector<Slot> slots)
     : seed_(options.seed),
+      shows_progress_(is_watched() && !options.quiet),
       slice_ns_(std::max(kSlice_ns, options.concurrency * kSlicePerConnection_ns)),
       random_(options.seed),
       slots_(std::move(slots)),
@@ -156,7 +158,7 @@ void Comparison::tell(Progress& progress) const {
 }
 
 void Comparison::measure(Nanoseconds duration) {
-  ProgressLine line(STDERR_FILENO, is_watched(), terminal_style().width);
+  ProgressLine line(STDERR_FILENO, shows_progress_, terminal_style(true).width);
   Progress progress;
   progress.duration_s = static_cast<double>(duration) / 1e9;
   for (unsigned i = 0; i < kWarmUpBlocks; ++i) block(false);

@@ -9,6 +9,7 @@
 
 #include <fstream>
 
+#include "ring/error.h"
 #include "ring/ring.h"
 
 namespace ringchurn {
@@ -36,12 +37,26 @@ utsname system_name() {
   return name;
 }
 
-std::string kernel() {
+std::string compiler() { return fmt::format("g++ {}", __VERSION__); }
+
+}  // namespace
+
+std::string kernel_name() {
   const utsname name = system_name();
   return fmt::format("{} {} {}", name.sysname, name.release, name.machine);
 }
 
-}  // namespace
+std::string version_text() {
+  std::string ring = "io_uring is available";
+  try {
+    const Ring trial({8, 8, 1, 0});
+  } catch (const Error& error) {
+    ring = error.what();
+  }
+  return fmt::format("ringchurn {}\nbuilt by {}, {}, with liburing {}\nrunning on {}: {}\n",
+                     RINGCHURN_VERSION, compiler(), RINGCHURN_BUILD_TYPE, Ring::library_version(),
+                     kernel_name(), ring);
+}
 
 std::vector<int> usable_cpus() {
   cpu_set_t set;
@@ -79,9 +94,9 @@ Context describe(const Options& options, const Lab& lab) {
   Context context;
   context.version = RINGCHURN_VERSION;
   context.command = options.command_line;
-  context.kernel = kernel();
+  context.kernel = kernel_name();
   context.liburing = Ring::library_version();
-  context.compiler = fmt::format("g++ {}", __VERSION__);
+  context.compiler = compiler();
   context.cpu_model = cpu_model();
   context.cpus = static_cast<unsigned>(usable_cpus().size());
   context.lab = lab.kind == LabKind::host ? "host" : "private";

@@ -10,6 +10,13 @@ namespace ringchurn {
 /// Everything but `elapsed_s`, which the load knows when it is over.
 Context describe(const Options& options, const Lab& lab);
 
+/// The program's version; how it was built; the kernel that it runs on, and whether a ring can be
+/// made there. Lines that end with '\n', the first one "ringchurn X.Y.Z".
+std::string version_text();
+
+/// "Linux 6.12.0 x86_64"
+std::string kernel_name();
+
 /// Says whose side `context` is, in the run `run_id`, and what tells its network from another.
 void describe_side(PlayedSide side, const std::string& run_id, Context& context);
 

@@ -80,6 +80,10 @@ T choice(const OptionValue& value, std::initializer_list<std::pair<std::string_v
   reject(value, fmt::format("is not known; give {}", names));
 }
 
+bool flag(const OptionValue& value) {
+  return choice<bool>(value, {{"true", true}, {"false", false}, {"1", true}, {"0", false}});
+}
+
 /// An arm as typed, once parse_mix() has found its form good.
 const std::string& arm(const OptionValue& value) {
   not_empty(value, "a scenario's name, FILE.toml or a mix such as graceful=70,rst-client=30");
@@ -288,6 +292,11 @@ constexpr OptionSpec kSpecs[] = {
      "a claim's id (S001-14), or your own FILE.toml\n"
      "(default: every built-in scenario)",
      true},
+    {"listed", "NAME|FOLDER", kScenariosBit, OptionKind::text, "listed",
+     [](Options& o, const OptionValues& v) {
+       o.scenario_name = not_empty(v[0], "a scenario or a folder of them");
+     },
+     kWhat, "a scenario, whose file is printed, or a folder\nof them (reset/)", true},
     {"explain", "NAME", kAtlasBit, OptionKind::text, "wanted", apply_explain, kWhat,
      "play one connection of NAME, and tell its story\nstep by step"},
     {"set", "[SCENARIO.]PARAM=VALUE", kConfigured, OptionKind::list, "set", apply_settings, kWhat,
@@ -394,6 +403,13 @@ constexpr OptionSpec kSpecs[] = {
        o.as_markdown = choice<bool>(v[0], {{"text", false}, {"markdown", true}});
      },
      kOutput, "markdown: a page that says for every errno when it\nmeans what (default: text)"},
+    {"quiet", "", kConfigured | kMergeBit, OptionKind::flag, "quiet",
+     [](Options& o, const OptionValues& v) { o.quiet = flag(v[0]); }, kOutput,
+     "no report, no notice, no live line: what fails, one\n"
+     "line each on standard error, and --json -"},
+    {"no-color", "", kConfigured | kMergeBit | kScenariosBit, OptionKind::flag, "no-color",
+     [](Options& o, const OptionValues& v) { o.no_color = flag(v[0]); }, kOutput,
+     "no colour; the variable NO_COLOR asks for the same"},
     {"config", "FILE", kConfigured, OptionKind::text, "config",
      [](Options&, const OptionValues& v) { not_empty(v[0], "a file name"); }, kOutput,
      "read options from a TOML file"},

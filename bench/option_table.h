@@ -21,8 +21,9 @@ using OptionValues = std::vector<OptionValue>;
 
 /// What the config file must hold for an option. On the command line a list is an option that may
 /// be repeated; in the environment it is words separated by spaces, so that a list of what has
-/// spaces in it (`commands`) has no variable: to set one is a mistake.
-enum class OptionKind { number, text, list, commands };
+/// spaces in it (`commands`) has no variable: to set one is a mistake. A flag stands for true, and
+/// takes true or false in the environment and in the file.
+enum class OptionKind { number, text, list, commands, flag };
 
 /// Commands as a set: CommandSpec::bit values, added.
 enum CommandBit : unsigned {
@@ -44,7 +45,7 @@ inline constexpr unsigned kConfigured =
 /// One option.
 struct OptionSpec {
   const char* name;   ///< "seed": --seed, RINGCHURN_SEED and the config key seed
-  const char* value;  ///< its placeholder in the help
+  const char* value;  ///< its placeholder in the help; "" for a flag
   unsigned commands;  ///< CommandBit of every command that has it
   OptionKind kind;
   const char* slot;  ///< options of one slot exclude each other

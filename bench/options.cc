@@ -23,6 +23,7 @@
 #include <string_view>
 #include <utility>
 
+#include "bench/context.h"
 #include "bench/option_table.h"
 #include "workloads/suggestion.h"
 
@@ -42,7 +43,6 @@ using Layer = std::vector<Given>;
 struct CommandLine {
   bool help = false, version = false;
   const CommandSpec* command = nullptr;
-  std::string scenario_name;
   Layer flags;
 };
 
@@ -114,6 +114,10 @@ void reject_empty_flags(int argc, const char* const* argv) {
 void add_options(CLI::App& app, const CommandSpec& command) {
   for (const OptionSpec& spec : option_specs()) {
     if (!spec.belongs_to(command.bit)) continue;
+    if (spec.kind == OptionKind::flag) {
+      app.add_flag(spec.flag())->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      continue;
+    }
     CLI::Option* option = app.add_option(spec.flag());
     option->type_name(spec.value)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     if (spec.positional) option->expected(0, CLI::detail::expected_max_vector_size);
@@ -149,7 +153,6 @@ CommandLine read_command_line(int argc, const char* const* argv) {
     CLI::App* sub = app.add_subcommand(command.name);
     sub->add_flag("-h,--help", line.help);
     add_options(*sub, command);
-    if (command.command == Command::scenarios) sub->add_option("name", line.scenario_name);
   }
   try {
     app.parse(argc, argv);
@@ -190,6 +193,7 @@ Layer read_environment(const CommandSpec& command) {
     if (!spec.belongs_to(command.bit)) continue;
     std::string name = fmt::format("RINGCHURN_{}", spec.name);
     std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+      if (c == '-') return '_';  // what a shell can set
       return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
     });
     const char* text = std::getenv(name.c_str());
@@ -222,6 +226,11 @@ OptionValues config_values(const OptionSpec& spec, const toml::node& node,
     const auto number = node.value_exact<std::int64_t>();
     if (!number) fail_usage(where + " must be a whole number, without quotes");
     return {{fmt::format("{}", *number), where}};
+  }
+  if (spec.kind == OptionKind::flag) {
+    const auto is_set = node.value_exact<bool>();
+    if (!is_set) fail_usage(where + " must be true or false, without quotes");
+    return {{*is_set ? "true" : "false", where}};
   }
   if (spec.kind == OptionKind::text) {
     const auto text = node.value_exact<std::string>();
@@ -468,7 +477,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
     return std::nullopt;
   }
   if (line.version) {
-    fmt::print("ringchurn {}\n", RINGCHURN_VERSION);
+    fmt::print("{}", version_text());
     return std::nullopt;
   }
   if (line.command == nullptr) {
@@ -478,7 +487,6 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   Options options;
   options.command = line.command->command;
   options.command_line = quoted(argc, argv);
-  options.scenario_name = line.scenario_name;
   if ((line.command->bit & (kCompareBit | kSweepBit | kGateBit)) != 0) {
     options.concurrency = kCompareConcurrency;
   }
@@ -498,6 +506,9 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
         fmt::format("merge takes two results, not {}: what drive --json wrote, and what "
                     "serve --json wrote",
                     options.sides.size()));
+  }
+  if (options.quiet && !options.explain.empty()) {
+    fail_usage("the story is all that --explain is for: leave --quiet out");
   }
   if (options.threads > options.concurrency) {
     fail_usage(

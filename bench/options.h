@@ -89,6 +89,8 @@ struct Options {
   Engine engine = Engine::ring;     ///< atlas: syscall plays both, side by side
   unsigned runs = 20;               ///< atlas: connections of each scenario
   std::vector<std::string> sides;   ///< merge: the results of client and server, in either order
+  bool quiet = false;               ///< what fails, and nothing else
+  bool no_color = false;            ///< of NO_COLOR, terminal_style() knows
   std::string command_line;         ///< as typed
 };
 

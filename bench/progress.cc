@@ -46,12 +46,12 @@ std::string progress_line(const Progress& progress, unsigned width) {
 
 bool is_watched() { return ::isatty(STDERR_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1; }
 
-TextStyle terminal_style() {
+TextStyle terminal_style(bool may_color) {
   const char* no_color = std::getenv("NO_COLOR");
   const char* terminal = std::getenv("TERM");
   TextStyle style;
   if (::isatty(STDOUT_FILENO) != 1) return style;
-  style.color = (no_color == nullptr || *no_color == '\0') && terminal != nullptr &&
+  style.color = may_color && (no_color == nullptr || *no_color == '\0') && terminal != nullptr &&
                 std::string_view(terminal) != "dumb";
   winsize size{};
   if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {

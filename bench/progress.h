@@ -31,8 +31,9 @@ std::string progress_line(const Progress& progress, unsigned width);
 bool is_watched();
 
 /// How to write to standard output: its terminal's width, 80 columns if it is none; colour on a
-/// terminal that is not dumb, unless NO_COLOR is set and not empty (https://no-color.org).
-TextStyle terminal_style();
+/// terminal that is not dumb, if it `may_color` and NO_COLOR is unset or empty
+/// (https://no-color.org).
+TextStyle terminal_style(bool may_color);
 
 /// Owns the last line of a terminal: draws it, redraws it at most five times a second, and wipes it
 /// at its end. It moves with '\r' and spaces alone, which every terminal understands, and has no

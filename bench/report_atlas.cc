@@ -295,4 +295,15 @@ std::string atlas_report(const AtlasResult& result, const TextStyle& style) {
          summary(result, style);
 }
 
+std::string atlas_failures(const AtlasResult& result) {
+  std::string lines;
+  for (const AtlasEntry& entry : result.entries) {
+    if (!was_played(entry) || entry.expected()) continue;
+    std::string how;
+    for (const std::string& detail : details(entry)) how += (how.empty() ? "" : "; ") + detail;
+    lines += printable(fmt::format("ringchurn: FAIL {}: {}", entry.name, how)) + '\n';
+  }
+  return lines;
+}
+
 }  // namespace ringchurn

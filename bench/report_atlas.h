@@ -14,4 +14,8 @@ namespace ringchurn {
 /// into style.width (60 or more).
 std::string atlas_report(const AtlasResult& result, const TextStyle& style);
 
+/// What --quiet leaves of it: each scenario that was not as expected, and how, one line each, begun
+/// as an error is.
+std::string atlas_failures(const AtlasResult& result);
+
 }  // namespace ringchurn

@@ -304,20 +304,28 @@ std::string server(const RunResult& result, const TextStyle& style) {
   return section("THE SERVER", text + survival_text(result.server->verdict, style), style);
 }
 
-std::string verdicts(const std::vector<Verdict>& all, const TextStyle& style) {
+/// "name: evidence; remedy"
+std::string said(const Verdict& verdict) {
+  const char* separator = verdict.remedy.empty() ? "" : "; ";
+  return printable(
+      fmt::format("{}: {}{}{}", verdict.name, verdict.evidence, separator, verdict.remedy));
+}
+
+std::string verdict_lines(const std::vector<Verdict>& verdicts, const TextStyle& style) {
   constexpr std::size_t kIndent = 8;
-  std::string body;
-  for (const Verdict& verdict : all) {
+  std::string lines;
+  for (const Verdict& verdict : verdicts) {
     const char* word = verdict.ok ? "ok" : verdict.advisory ? "WARN" : "FAIL";
     const Tint tint = verdict.ok ? Tint::good : Tint::bad;
-    std::string what = fmt::format("{}: {}", verdict.name, verdict.evidence);
-    if (!verdict.remedy.empty()) what += fmt::format("; {}", verdict.remedy);
-    const std::string lines =
-        wrap(std::string(kIndent, ' ') + printable(what), style.width, kIndent);
-    body += fmt::format("  {}{}", tinted(fmt::format("{:<6}", word), tint, style),
-                        lines.substr(kIndent));
+    const std::string text = wrap(std::string(kIndent, ' ') + said(verdict), style.width, kIndent);
+    lines += fmt::format("  {}{}", tinted(fmt::format("{:<6}", word), tint, style),
+                         text.substr(kIndent));
   }
-  return section("VERDICTS", body.empty() ? "  none\n" : body, style);
+  return lines;
+}
+
+std::string verdicts(const std::vector<Verdict>& all, const TextStyle& style) {
+  return section("VERDICTS", all.empty() ? "  none\n" : verdict_lines(all, style), style);
 }
 
 /// The last line of a report: whether to trust it.
@@ -413,6 +421,15 @@ std::string comparison_sentence(const ArmResult& arm, const ArmResult& baseline)
                      percent < 0 ? "less" : "more", baseline.name, cpu);
 }
 
+std::string failures(const std::vector<Verdict>& verdicts) {
+  std::string lines;
+  for (const Verdict& verdict : verdicts) {
+    if (verdict.ok || verdict.advisory) continue;
+    lines += fmt::format("ringchurn: FAIL {}\n", said(verdict));
+  }
+  return lines;
+}
+
 std::string run_report(const RunResult& result, const TextStyle& style) {
   const std::string title = fmt::format(
       "{} connections in {} s: {} a second", grouped(result.cost.connections),
@@ -452,6 +469,12 @@ std::string what_it_is(const RequirementResult& row) {
 }
 
 }  // namespace
+
+std::string gate_failures(const GateResult& result) {
+  std::string lines = failures(result.verdicts);
+  if (result.gate.verdict == GateVerdict::fine) return lines;
+  return lines + fmt::format("ringchurn: FAIL gate: {}\n", printable(result.gate.sentence));
+}
 
 std::string gate_report(const GateResult& result, const TextStyle& style) {
   const Gate& gate = result.gate;

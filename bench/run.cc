@@ -411,7 +411,7 @@ std::exception_ptr Crew::first_failure() const {
 }
 
 void Crew::watch() {
-  ProgressLine line(STDERR_FILENO, is_watched(), terminal_style().width);
+  ProgressLine line(STDERR_FILENO, is_watched() && !options_.quiet, terminal_style(true).width);
   Progress progress;
   progress.connections = options_.connections;
   if (!options_.connections)

@@ -153,7 +153,7 @@ RunResult serve(const Options& options, const Plan& plan, const Lab& lab) {
   site.run_id = run_served.run_id;
   site.announce = [&] {
     tell_ports(run_served);
-    tell_what_is_exposed(run_served, address);
+    if (!options.quiet) tell_what_is_exposed(run_served, address);
   };
   return run(bound, plan, site);
 }

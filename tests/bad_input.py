@@ -179,8 +179,11 @@ COMMAND_LINES = [
     ("scenarios nope", ["unknown scenario, folder or claim 'nope'"]),
     ("scenarios graceful --format markdown", ["markdown", "graceful", "leave"]),
     ("scenarios --format html", ["--format", "html", "text or markdown"]),
-    ("scenarios graceful rst-client", ["unexpected 'rst-client'"]),
+    ("scenarios graceful rst-client", ["NAME|FOLDER", "once"]),
     ("scenarios --json x", ["--json", "scenarios"]),
+    ("run --quiet=loud", ["--quiet", "'loud'", "true or false"]),
+    ("run --quiet --quiet", ["--quiet", "once"]),
+    ("atlas --explain graceful --quiet", ["--explain", "leave --quiet out"]),
 ]
 
 # (environment, what the message must say)

@@ -38,9 +38,10 @@ class OptionsTest : public testing::Test {
 
   static void clear_environment() {
     for (const char* name :
-         {"ARMS",    "MIX",     "SCENARIO", "SET",    "CONNECTIONS", "DURATION", "CONCURRENCY",
-          "THREADS", "LAYOUT",  "FAMILY",   "LAB",    "SEED",        "JSON",     "CONFIG",
-          "ONLY",    "EXPLAIN", "RUNS",     "ENGINE", "FORMAT",      "SIDES"}) {
+         {"ARMS",        "MIX",     "SCENARIO", "SET",     "CONNECTIONS", "DURATION",
+          "CONCURRENCY", "THREADS", "LAYOUT",   "FAMILY",  "LAB",         "SEED",
+          "JSON",        "CONFIG",  "ONLY",     "EXPLAIN", "RUNS",        "ENGINE",
+          "FORMAT",      "SIDES",   "QUIET",    "SERVER",  "NO_COLOR"}) {
       ::unsetenv(("RINGCHURN_" + std::string(name)).c_str());
     }
   }
@@ -238,7 +239,7 @@ TEST_F(OptionsTest, MistakesOnTheCommandLineGetOneLine) {
       {{"atlas", "a", ""}, "NAME is empty"},
       {{"atlas", "a", "--explain", "b"}, "NAME and --explain exclude each other"},
       {{"atla"}, "unknown command atla, did you mean 'atlas'?"},
-      {{"scenarios", "a", "b"}, "unexpected 'b'"},
+      {{"scenarios", "a", "b"}, "NAME|FOLDER is given 2 times"},
       {{"run", "graceful"}, "unexpected 'graceful'; to name a scenario, use --scenario"},
       {{"run", "--seed"}, "--seed needs a value"},
       {{"run", "--seed", "--json", "x"}, "--seed: '--json' is an option, not a value"},
@@ -435,12 +436,10 @@ std::string printed(const std::function<void()>& parse, bool to_stderr) {
 }
 
 TEST_F(OptionsTest, HelpFitsIntoEightyColumnsAndEndsWithTheExitCodes) {
-  for (const std::vector<const char*>& words : {std::vector<const char*>{"--help"},
-                                                {"run", "--help"},
-                                                {"compare", "-h"},
-                                                {"atlas", "--help"},
-                                                {"scenarios", "--help"},
-                                                {"run", "--bogus", "--help"}}) {
+  std::vector<std::vector<const char*>> all = {
+      {"--help"}, {"compare", "-h"}, {"run", "--bogus", "--help"}};
+  for (const CommandSpec& command : command_specs()) all.push_back({command.name, "--help"});
+  for (const std::vector<const char*>& words : all) {
     const std::string help = printed([&] { EXPECT_FALSE(parse(words).has_value()); }, false);
     std::istringstream lines(help);
     for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << line;
@@ -459,9 +458,38 @@ TEST_F(OptionsTest, HelpNamesEveryOptionOfItsCommandAndNoOther) {
   }
 }
 
-TEST_F(OptionsTest, VersionIsOneLine) {
+TEST_F(OptionsTest, AFlagIsTrueUnlessASourceSaysOtherwise) {
+  EXPECT_FALSE(parse({"run"})->quiet);
+  EXPECT_TRUE(parse({"run", "--quiet", "--no-color"})->quiet);
+  EXPECT_TRUE(parse({"scenarios", "--no-color"})->no_color);
+  EXPECT_FALSE(parse({"run", "--quiet=false"})->quiet);
+  EXPECT_THAT(error({"run", "--quiet=loud"}), HasSubstr("--quiet: 'loud' is not known; give true"));
+  EXPECT_THAT(error({"run", "--quiet", "--quiet"}), HasSubstr("give it once"));
+  EXPECT_THAT(error({"atlas", "--explain", "graceful", "--quiet"}), HasSubstr("leave --quiet out"));
+  const char* file = config("quiet = true\n");
+  EXPECT_TRUE(parse({"run", "--config", file})->quiet);
+  ::setenv("RINGCHURN_QUIET", "0", 1);
+  EXPECT_FALSE(parse({"run", "--config", file})->quiet);
+  EXPECT_TRUE(parse({"run", "--quiet"})->quiet);
+  ::setenv("RINGCHURN_QUIET", "maybe", 1);
+  EXPECT_THAT(error({"run"}), HasSubstr("RINGCHURN_QUIET: 'maybe'"));
+  EXPECT_THAT(error({"run", "--config", config("quiet = 1\n")}),
+              HasSubstr("must be true or false, without quotes"));
+}
+
+TEST_F(OptionsTest, CommandsHaveNoVariable) {
+  ::setenv("RINGCHURN_SERVER", "nginx -c a.conf", 1);
+  EXPECT_THAT(error({"compare"}), HasSubstr("give --server, or server = [...]"));
+  ::unsetenv("RINGCHURN_SERVER");
+  const char* file = config("[compare]\nserver = [\"a 1\", \"b 2\"]\n");
+  EXPECT_THAT(parse({"compare", "--config", file})->servers, ElementsAre("a 1", "b 2"));
+}
+
+TEST_F(OptionsTest, TheVersionComesWithBuildAndKernel) {
   const std::string text = printed([] { EXPECT_FALSE(parse({"--version"}).has_value()); }, false);
-  EXPECT_THAT(text, testing::MatchesRegex("ringchurn [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+  EXPECT_THAT(text, testing::MatchesRegex("ringchurn [0-9]+\\.[0-9]+\\.[0-9]+\n"
+                                          "built by g[^\n]+, [A-Z][^\n]+, with liburing [^\n]+\n"
+                                          "running on Linux [^\n]+: [^\n]+\n"));
 }
 
 TEST_F(OptionsTest, WithoutACommandTheHelpIsPrintedToStandardError) {

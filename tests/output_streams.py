@@ -9,8 +9,8 @@ import re
 import signal
 import tempfile
 
-from ringchurn_testing import (DEADLINE_S, TEARDOWNS, Failures, Terminal,
-                               failed_verdicts, parse_json, run_ringchurn, start_ringchurn)
+from ringchurn_testing import (DEADLINE_S, TEARDOWNS, Failures, Terminal, builtin_text,
+                               environment, failed_verdicts, parse_json, run_ringchurn, start_ringchurn)
 
 ESCAPE = "\x1b["
 SHORT_RUN = ("run", "--duration", "1s")
@@ -63,6 +63,27 @@ def check_json_on_stdout(failures):
                        f"no terminal: {text[:300]!r}")
 
 
+def check_quiet(failures):
+    """--quiet: nothing at all where nothing fails, be it a terminal; else what failed, on stderr."""
+    exit_code, text = Terminal(*SHORT_RUN, "--quiet").finish()
+    failures.equal((exit_code, text), (0, ""), "--quiet on a terminal")
+    done = run_ringchurn("compare", "--duration", "1s", "--quiet", "--json", "-")
+    failures.equal(done.stderr, "", "--quiet --json -: stderr")
+    failures.check("comparison" in parse_json(done.stdout), "--quiet --json -: no comparison")
+    done = run_ringchurn("atlas", "graceful", "--quiet", env=environment(RINGCHURN_QUIET="0"))
+    failures.equal((done.returncode, done.stdout, done.stderr), (0, "", ""),
+                   "--quiet of atlas, against RINGCHURN_QUIET=0")
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as wrong:
+        wrong.write(builtin_text("graceful").replace("TW = 1", "TW = 3"))
+        wrong.flush()
+        for command, line in (("run --connections 100 --scenario", "kernel agrees: "),
+                              ("atlas --runs 2", "TW")):
+            done = run_ringchurn(*command.split(), wrong.name, "--quiet")
+            failures.equal((done.returncode, done.stdout), (3, ""), f"{command} --quiet, failing")
+            failures.check(re.fullmatch(r"ringchurn: FAIL .+\n", done.stderr) and
+                           line in done.stderr, f"{command} --quiet, failing: {done.stderr!r}")
+
+
 def visible(text):
     """The lines that stay on a terminal: what comes behind a carriage return overwrites."""
     lines = []
@@ -94,10 +115,13 @@ def check_terminal(failures):
                    f"the report does not begin where the live line was: {lines[0]!r}")
     check_live_line(failures, "compare")
     for variables, has_colour in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False),
+                                  ({"RINGCHURN_NO_COLOR": "true"}, False),
                                   ({"NO_COLOR": ""}, True)):  # empty counts as unset: no-color.org
         _, text = Terminal(*SHORT_RUN, **variables).finish()
         failures.equal(ESCAPE in text, has_colour, f"colour on a terminal with {variables}")
         failures.check("in flight" in text, f"on a terminal with {variables}: no live line")
+    _, text = Terminal(*SHORT_RUN, "--no-color").finish()
+    failures.check(ESCAPE not in text and "in flight" in text, "--no-color on a terminal")
 
 
 def check_half_a_terminal(failures):
@@ -122,6 +146,7 @@ def main():
         check_closed_output(failures, pathlib.Path(folder))
     check_full_disk(failures)
     check_json_on_stdout(failures)
+    check_quiet(failures)
     check_terminal(failures)
     check_half_a_terminal(failures)
     failures.finish("output goes where it belongs")

@@ -141,7 +141,7 @@ TEST_F(ProgressOutput, OnlyAPairOfTerminalsIsWatched) {
   const int saved = ::dup(STDOUT_FILENO);
   ::dup2(ends_[1], STDOUT_FILENO);
   EXPECT_FALSE(is_watched());
-  const TextStyle style = terminal_style();
+  const TextStyle style = terminal_style(true);
   ::dup2(saved, STDOUT_FILENO);
   ::close(saved);
   EXPECT_FALSE(style.color);
