@@ -85,6 +85,14 @@ constexpr CommandSpec kCommands[] = {
      "DRIVE.json SERVE.json [--json FILE]",
      "  ringchurn merge drive.json serve.json\n"
      "  ringchurn merge drive.json serve.json --json both.json\n"},
+    {"doctor", Command::doctor, kDoctorBit,
+     "whether this machine can measure, and what stands in its way",
+     "Tries io_uring and the private network, and looks at limits, settings, CPUs and\n"
+     "other load: what was found, what follows from it, and what to do. It takes about\n"
+     "a second.",
+     "[--json FILE]",
+     "  ringchurn doctor\n"
+     "  sudo -u nobody ringchurn doctor\n"},
 };
 
 constexpr std::string_view kPrecedence =

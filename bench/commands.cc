@@ -12,6 +12,7 @@
 #include "bench/atlas.h"
 #include "bench/catalogue.h"
 #include "bench/compare.h"
+#include "bench/doctor.h"
 #include "bench/drive.h"
 #include "bench/errno_pages.h"
 #include "bench/gate.h"
@@ -291,6 +292,15 @@ ExitCode perform_scenarios(const Options& options) {
   return kExitGood;
 }
 
+ExitCode perform_doctor(const Options& options) {
+  require_writable(options.json_path);
+  const MachineFacts facts = examine_machine();
+  const std::vector<Verdict> verdicts = diagnose(facts);
+  write_result(options.json_path, doctor_json(facts, verdicts));
+  tell(options, doctor_report(facts, verdicts, style_of(options)), failures(verdicts));
+  return doctor_exit_code(facts, verdicts);
+}
+
 }  // namespace
 
 ExitCode perform(const Options& options) {
@@ -313,6 +323,8 @@ ExitCode perform(const Options& options) {
       return perform_scenarios(options);
     case Command::merge:
       return perform_merge(options);
+    case Command::doctor:
+      return perform_doctor(options);
   }
   return kExitUsage;
 }

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <numeric>
 #include <sstream>
 #include <system_error>
 
@@ -108,6 +109,8 @@ MachineTime MachineTime::read() { return parse(first_line("/proc/stat")); }
 
 MachineTime MachineTime::parse(std::string_view proc_stat) {
   // proc(5): user nice system idle iowait irq softirq (Linux 2.6.0) steal (2.6.11)
+  constexpr std::size_t kIdle = 3;
+  constexpr std::size_t kIoWait = 4;
   constexpr std::size_t kSoftirq = 6;
   constexpr std::size_t kSteal = 7;
   std::istringstream fields{std::string(proc_stat.substr(0, proc_stat.find('\n')))};
@@ -118,7 +121,12 @@ MachineTime MachineTime::parse(std::string_view proc_stat) {
   const auto tick_ns = 1'000'000'000 / static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
   MachineTime time;
   if (ticks.size() > kSoftirq) time.softirq_ns = ticks[kSoftirq] * tick_ns;
-  if (ticks.size() > kSteal) time.steal_ns = ticks[kSteal] * tick_ns;
+  if (ticks.size() <= kSteal) return time;
+  time.steal_ns = ticks[kSteal] * tick_ns;
+  // What follows steal, of guests, is part of user and nice.
+  const std::uint64_t all = std::accumulate(ticks.begin(), ticks.begin() + kSteal + 1, 0UL);
+  time.total_ns = all * tick_ns;
+  time.busy_ns = (all - ticks[kIdle] - ticks[kIoWait] - ticks[kSteal]) * tick_ns;
   return time;
 }
 

@@ -83,6 +83,8 @@ struct MachineTime {
   /// Time in softirqs, in whatever context. Exact with irq_time_accounting(), else sampled by the
   /// timer tick, and then already part of the bill of the process that the tick hit.
   std::optional<std::uint64_t> softirq_ns;
+  /// Time in which a CPU ran something, steal left out; and all time, of idle CPUs, too.
+  std::optional<std::uint64_t> busy_ns, total_ns;
 
   static MachineTime read();
   static MachineTime parse(std::string_view proc_stat);

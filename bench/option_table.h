@@ -36,6 +36,7 @@ enum CommandBit : unsigned {
   kMergeBit = 64,
   kSweepBit = 128,
   kGateBit = 256,
+  kDoctorBit = 1024,
 };
 
 /// The commands that read a config file.

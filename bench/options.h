@@ -16,7 +16,7 @@
 
 namespace ringchurn {
 
-enum class Command { run, drive, serve, merge, compare, sweep, gate, atlas, scenarios };
+enum class Command { run, drive, serve, merge, compare, sweep, gate, atlas, scenarios, doctor };
 enum class Layout { pair, single };
 enum class Family { ipv4, ipv6 };
 /// AF_INET or AF_INET6.

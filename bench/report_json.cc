@@ -408,6 +408,13 @@ Json claim_json(const ClaimResult& claim) {
           {"shown_by", claim.shown_by}};
 }
 
+Json feature_json(const RingFeature& feature) {
+  return {{"name", feature.name},
+          {"since", feature.since},
+          {"needed", feature.needed},
+          {"available", feature.available}};
+}
+
 void require_finite(const Json& json, const std::string& path) {
   if (json.is_number_float() && !std::isfinite(json.get<double>())) {
     throw std::logic_error("not a finite number: " + path);
@@ -500,6 +507,14 @@ std::string atlas_json(const AtlasResult& result) {
                {"scenarios", rows_json(result.entries, entry_json)},
                {"claims", rows_json(result.claims, claim_json)},
                {"interrupted", result.interrupted}});
+}
+
+std::string doctor_json(const MachineFacts& facts, const std::vector<Verdict>& verdicts) {
+  return dump({{"schema_version", kSchemaVersion},
+               {"version", RINGCHURN_VERSION},
+               {"kernel", facts.kernel},
+               {"io_uring", rows_json(facts.features, feature_json)},
+               {"verdicts", rows_json(verdicts, verdict_json)}});
 }
 
 void require_writable(const std::string& path) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "bench/atlas.h"
+#include "bench/doctor.h"
 #include "bench/result.h"
 
 namespace ringchurn {
@@ -20,6 +21,9 @@ std::string gate_json(const GateResult& result);
 
 /// The atlas, likewise; without the stories.
 std::string atlas_json(const AtlasResult& result);
+
+/// What `ringchurn doctor` found, as bench/doctor.schema.json describes it.
+std::string doctor_json(const MachineFacts& facts, const std::vector<Verdict>& verdicts);
 
 /// Makes sure that write_result() will be able to write `path`, and leaves what is there untouched.
 /// Throws Error (kExitUsage) if it will not. Call it where the write will happen: inside the lab,

@@ -311,19 +311,6 @@ std::string said(const Verdict& verdict) {
       fmt::format("{}: {}{}{}", verdict.name, verdict.evidence, separator, verdict.remedy));
 }
 
-std::string verdict_lines(const std::vector<Verdict>& verdicts, const TextStyle& style) {
-  constexpr std::size_t kIndent = 8;
-  std::string lines;
-  for (const Verdict& verdict : verdicts) {
-    const char* word = verdict.ok ? "ok" : verdict.advisory ? "WARN" : "FAIL";
-    const Tint tint = verdict.ok ? Tint::good : Tint::bad;
-    const std::string text = wrap(std::string(kIndent, ' ') + said(verdict), style.width, kIndent);
-    lines += fmt::format("  {}{}", tinted(fmt::format("{:<6}", word), tint, style),
-                         text.substr(kIndent));
-  }
-  return lines;
-}
-
 std::string verdicts(const std::vector<Verdict>& all, const TextStyle& style) {
   return section("VERDICTS", all.empty() ? "  none\n" : verdict_lines(all, style), style);
 }
@@ -421,6 +408,19 @@ std::string comparison_sentence(const ArmResult& arm, const ArmResult& baseline)
                      percent < 0 ? "less" : "more", baseline.name, cpu);
 }
 
+std::string verdict_lines(const std::vector<Verdict>& verdicts, const TextStyle& style) {
+  constexpr std::size_t kIndent = 8;
+  std::string lines;
+  for (const Verdict& verdict : verdicts) {
+    const char* word = verdict.ok ? "ok" : verdict.advisory ? "WARN" : "FAIL";
+    const Tint tint = verdict.ok ? Tint::good : Tint::bad;
+    const std::string text = wrap(std::string(kIndent, ' ') + said(verdict), style.width, kIndent);
+    lines += fmt::format("  {}{}", tinted(fmt::format("{:<6}", word), tint, style),
+                         text.substr(kIndent));
+  }
+  return lines;
+}
+
 std::string failures(const std::vector<Verdict>& verdicts) {
   std::string lines;
   for (const Verdict& verdict : verdicts) {
@@ -428,6 +428,22 @@ std::string failures(const std::vector<Verdict>& verdicts) {
     lines += fmt::format("ringchurn: FAIL {}\n", said(verdict));
   }
   return lines;
+}
+
+std::string doctor_report(const MachineFacts& facts, const std::vector<Verdict>& verdicts,
+                          const TextStyle& style) {
+  const auto count = [&verdicts](bool advisory) {
+    return std::count_if(verdicts.begin(), verdicts.end(), [advisory](const Verdict& verdict) {
+      return !verdict.ok && verdict.advisory == advisory;
+    });
+  };
+  const std::string title = fmt::format("ringchurn {} on {}", RINGCHURN_VERSION, facts.kernel);
+  std::string conclusion = "This machine can measure.";
+  if (count(true) > 0) conclusion += fmt::format(" Warnings: {}.", count(true));
+  if (count(false) > 0) conclusion = "This machine cannot measure as it is: see what says FAIL.";
+  const Tint tint = count(false) > 0 ? Tint::bad : Tint::good;
+  return tinted(title, Tint::bold, style) + '\n' + verdict_lines(verdicts, style) + '\n' +
+         tinted(conclusion, tint, style) + '\n';
 }
 
 std::string run_report(const RunResult& result, const TextStyle& style) {

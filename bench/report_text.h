@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "bench/doctor.h"
 #include "bench/result.h"
 #include "bench/text.h"
 
@@ -21,11 +22,18 @@ std::string compare_report(const CompareResult& result, const TextStyle& style);
 /// end the sentence.
 std::string gate_report(const GateResult& result, const TextStyle& style);
 
+/// Each verdict with its evidence and remedy, below "ok", "WARN" or "FAIL".
+std::string verdict_lines(const std::vector<Verdict>& verdicts, const TextStyle& style);
+
 /// What --quiet leaves of a report: the verdicts that fail and do more than advise, one line each,
 /// unwrapped and without colour, begun as an error is. Of a gate, its sentence too, unless it is
 /// fine.
 std::string failures(const std::vector<Verdict>& verdicts);
 std::string gate_failures(const GateResult& result);
+
+/// What the doctor found, and at the end whether this machine can measure.
+std::string doctor_report(const MachineFacts& facts, const std::vector<Verdict>& verdicts,
+                          const TextStyle& style);
 
 /// The answer of a comparison in words to be quoted: "rst-client costs 15.8% (±0.6) less CPU per
 /// connection than graceful: 26.1 us against 31.0 us", where ± is half of the 95% interval, in

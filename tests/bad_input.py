@@ -181,6 +181,8 @@ COMMAND_LINES = [
     ("scenarios --format html", ["--format", "html", "text or markdown"]),
     ("scenarios graceful rst-client", ["NAME|FOLDER", "once"]),
     ("scenarios --json x", ["--json", "scenarios"]),
+    ("doctor now", ["unexpected 'now'", "doctor --help"]),
+    ("doctor --json /nonexistent/result.json", ["/nonexistent/result.json", "folder"]),
     ("run --quiet=loud", ["--quiet", "'loud'", "true or false"]),
     ("run --quiet --quiet", ["--quiet", "once"]),
     ("atlas --explain graceful --quiet", ["--explain", "leave --quiet out"]),

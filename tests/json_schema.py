@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The JSON result is what bench/result.schema.json and bench/atlas.schema.json say: real results of
-`run`, `compare`, `sweep` and `atlas` are checked against them, and the schemas themselves are checked to be
+"""The JSON result is what bench/*.schema.json say: real results of `run`, `compare`, `sweep`,
+`atlas` and `doctor` are checked against them, and the schemas themselves are checked to be
 valid, documented and strict."""
 
 import copy
@@ -121,6 +121,13 @@ def validator_of(name):
     return Draft202012Validator(schema)
 
 
+def check_doctor():
+    validator = validator_of("doctor.schema.json")
+    with tempfile.TemporaryDirectory() as folder:
+        doctor = result_of(validator, folder, "doctor")
+    check_strict(validator, doctor)
+
+
 def check_run_and_compare():
     validator = validator_of("result.schema.json")
     with tempfile.TemporaryDirectory() as folder:
@@ -183,4 +190,5 @@ def check_atlas():
 
 check_run_and_compare()
 check_atlas()
-print("valid: a run, a comparison, an atlas, and the schemas themselves")
+check_doctor()
+print("valid: a run, a comparison, an atlas, a doctor's findings, and the schemas themselves")

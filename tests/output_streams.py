@@ -73,6 +73,10 @@ def check_quiet(failures):
     done = run_ringchurn("atlas", "graceful", "--quiet", env=environment(RINGCHURN_QUIET="0"))
     failures.equal((done.returncode, done.stdout, done.stderr), (0, "", ""),
                    "--quiet of atlas, against RINGCHURN_QUIET=0")
+    done = run_ringchurn("doctor", "--quiet", command=["prlimit", "--nofile=100:100"])
+    failures.equal((done.returncode, done.stdout), (3, ""), "doctor --quiet, too few descriptors")
+    failures.check("ringchurn: FAIL open files: RLIMIT_NOFILE is 100" in done.stderr,
+                   f"doctor --quiet, too few descriptors: {done.stderr!r}")
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as wrong:
         wrong.write(builtin_text("graceful").replace("TW = 1", "TW = 3"))
         wrong.flush()
