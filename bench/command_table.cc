@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "bench/option_table.h"
+#include "ring/error.h"
 
 namespace ringchurn {
 namespace {
@@ -93,6 +94,16 @@ constexpr CommandSpec kCommands[] = {
      "[--json FILE]",
      "  ringchurn doctor\n"
      "  sudo -u nobody ringchurn doctor\n"},
+    {"completion", Command::completion, kCompletionBit, "completion for a shell",
+     "Prints a script that completes commands, options and their values. An installed\n"
+     "ringchurn has it where the shells look.",
+     "[bash|zsh|fish]",
+     "  source <(ringchurn completion bash)\n"
+     "  ringchurn completion zsh > ~/.zfunc/_ringchurn\n"
+     "  ringchurn completion fish > ~/.config/fish/completions/ringchurn.fish\n"},
+    {"man", Command::man, kManBit, "the manual page",
+     "Prints the manual page, made from the same tables as this help.", "| man -l -",
+     "  ringchurn man | man -l -\n"},
 };
 
 constexpr std::string_view kPrecedence =
@@ -102,16 +113,28 @@ constexpr std::string_view kPrecedence =
     "whole list. RINGCHURN_SET, RINGCHURN_ARMS (for ARM ...) and RINGCHURN_ONLY (for\n"
     "the NAMEs of atlas) hold words separated by spaces.\n";
 
-constexpr std::string_view kExitCodes =
-    "Exit codes:\n"
-    "    0  good\n"
-    "    1  could not run\n"
-    "    2  wrong usage or configuration\n"
-    "    3  a verdict failed, or the atlas met an answer that nothing expects\n"
-    "   77  io_uring is not available here\n"
-    "   98  a gate could not decide\n"
-    "   99  a gate found a regression, or a requirement that is not met\n"
-    "  130  interrupted; the partial result was written\n";
+constexpr ExitCodeSpec kExitCodes[] = {
+    {kExitGood, "good"},
+    {kExitCannotRun, "could not run"},
+    {kExitUsage, "wrong usage or configuration"},
+    {kExitVerdictFailed, "a verdict failed, or the atlas met an answer that nothing expects"},
+    {kExitRingUnavailable, "io_uring is not available here"},
+    {kExitUndecided, "a gate could not decide"},
+    {kExitRegression, "a gate found a regression, or a requirement that is not met"},
+    {kExitInterrupted, "interrupted; the partial result was written"},
+};
+
+constexpr std::string_view kAbout =
+    "ringchurn opens and tears down TCP connections by the thousand through io_uring,\n"
+    "counts every error by errno, and proves its numbers against the kernel's.\n";
+
+std::string exit_codes() {
+  std::string text = "Exit codes:\n";
+  for (const ExitCodeSpec& spec : kExitCodes) {
+    text += fmt::format("  {:>3}  {}\n", spec.code, spec.meaning);
+  }
+  return text;
+}
 
 std::string option_help(const OptionSpec& spec) {
   constexpr std::size_t kHelpColumn = 27;
@@ -134,6 +157,12 @@ std::string option_help(const OptionSpec& spec) {
 
 std::span<const CommandSpec> command_specs() { return kCommands; }
 
+std::span<const ExitCodeSpec> exit_code_specs() { return kExitCodes; }
+
+std::string_view about_program() { return kAbout; }
+
+std::string_view about_sources() { return kPrecedence; }
+
 std::string command_help(const CommandSpec& command) {
   std::string text =
       fmt::format("{}\n\nUsage: ringchurn {} {}\n", command.about, command.name, command.usage);
@@ -144,7 +173,7 @@ std::string command_help(const CommandSpec& command) {
     text += option_help(spec);
   }
   if ((command.bit & kConfigured) != 0) text += fmt::format("\n{}", kPrecedence);
-  return text + fmt::format("\nExamples:\n{}\n{}", command.examples, kExitCodes);
+  return text + fmt::format("\nExamples:\n{}\n{}", command.examples, exit_codes());
 }
 
 std::string program_help() {
@@ -153,8 +182,7 @@ std::string program_help() {
     commands += fmt::format("  {:<10}  {}\n", command.name, command.brief);
   }
   return fmt::format(
-      "ringchurn opens and tears down TCP connections by the thousand through io_uring,\n"
-      "counts every error by errno, and proves its numbers against the kernel's.\n"
+      "{}"
       "\n"
       "Usage: ringchurn COMMAND [options]\n"
       "\n"
@@ -169,7 +197,7 @@ std::string program_help() {
       "  ringchurn run --mix graceful=70,rst-client=20,half-close=10 --duration 10s\n"
       "\n"
       "{}",
-      commands, kExitCodes);
+      kAbout, commands, exit_codes());
 }
 
 }  // namespace ringchurn

@@ -12,12 +12,14 @@
 #include "bench/atlas.h"
 #include "bench/catalogue.h"
 #include "bench/compare.h"
+#include "bench/completion.h"
 #include "bench/doctor.h"
 #include "bench/drive.h"
 #include "bench/errno_pages.h"
 #include "bench/gate.h"
 #include "bench/interrupt.h"
 #include "bench/kernel_counters.h"
+#include "bench/man_page.h"
 #include "bench/merge.h"
 #include "bench/plan.h"
 #include "bench/progress.h"
@@ -301,6 +303,18 @@ ExitCode perform_doctor(const Options& options) {
   return doctor_exit_code(facts, verdicts);
 }
 
+ExitCode perform_completion(const Options& options) {
+  std::vector<std::string> names;
+  for (const ScenarioFile& file : builtin_scenarios()) names.push_back(file.name);
+  print_report(options, completion_script(options.shell, names));
+  return kExitGood;
+}
+
+ExitCode perform_man(const Options& options) {
+  print_report(options, man_page());
+  return kExitGood;
+}
+
 }  // namespace
 
 ExitCode perform(const Options& options) {
@@ -325,6 +339,10 @@ ExitCode perform(const Options& options) {
       return perform_merge(options);
     case Command::doctor:
       return perform_doctor(options);
+    case Command::completion:
+      return perform_completion(options);
+    case Command::man:
+      return perform_man(options);
   }
   return kExitUsage;
 }

@@ -235,7 +235,7 @@ constexpr OptionSpec kSpecs[] = {
      "a scenario's name, FILE.toml, or a mix such as\n"
      "graceful=70,rst-client=30; the first is the baseline\n"
      "(default: graceful rst-client)",
-     true},
+     true, true},
     {"sides", "RESULT.json", kMergeBit, OptionKind::list, "sides", apply_sides, kMerged,
      "two: what drive --json wrote, and what serve --json\nwrote, in either order", true},
     {"server", "COMMAND", kCompareBit, OptionKind::commands, "servers",
@@ -281,9 +281,10 @@ constexpr OptionSpec kSpecs[] = {
      [](Options& o, const OptionValues& v) { o.authorized_target = not_empty(v[0], "a host"); },
      kWhat, "you may load HOST; needed for every target that is\nnot loopback or a Unix socket"},
     {"mix", "NAME=WEIGHT,...", kMixed, OptionKind::text, "arms", apply_mix, kWhat,
-     "several scenarios, drawn by weight; FILE.toml too"},
+     "several scenarios, drawn by weight; FILE.toml too", false, true},
     {"scenario", "NAME|FILE", kMixed | kSweepBit, OptionKind::text, "arms", apply_scenario, kWhat,
-     "one scenario: a built-in, or your own FILE.toml\n(default: graceful; drive: connect-only)"},
+     "one scenario: a built-in, or your own FILE.toml\n(default: graceful; drive: connect-only)",
+     false, true},
     {"vary", "PARAM=VALUE,VALUE,...", kSweepBit, OptionKind::list, "vary", apply_variations, kWhat,
      "a scenario's parameter and its values; may be\nrepeated: every combination is played, the\n"
      "first is the baseline"},
@@ -291,14 +292,20 @@ constexpr OptionSpec kSpecs[] = {
      "a scenario's name, a folder of scenarios (reset/),\n"
      "a claim's id (S001-14), or your own FILE.toml\n"
      "(default: every built-in scenario)",
-     true},
+     true, true},
     {"listed", "NAME|FOLDER", kScenariosBit, OptionKind::text, "listed",
      [](Options& o, const OptionValues& v) {
        o.scenario_name = not_empty(v[0], "a scenario or a folder of them");
      },
-     kWhat, "a scenario, whose file is printed, or a folder\nof them (reset/)", true},
+     kWhat, "a scenario, whose file is printed, or a folder\nof them (reset/)", true, true},
+    {"shell", "bash|zsh|fish", kCompletionBit, OptionKind::text, "shell",
+     [](Options& o, const OptionValues& v) {
+       o.shell =
+           choice<Shell>(v[0], {{"bash", Shell::bash}, {"zsh", Shell::zsh}, {"fish", Shell::fish}});
+     },
+     kWhat, "whose completion is printed (default: bash)", true},
     {"explain", "NAME", kAtlasBit, OptionKind::text, "wanted", apply_explain, kWhat,
-     "play one connection of NAME, and tell its story\nstep by step"},
+     "play one connection of NAME, and tell its story\nstep by step", false, true},
     {"set", "[SCENARIO.]PARAM=VALUE", kConfigured, OptionKind::list, "set", apply_settings, kWhat,
      "a scenario's parameter; may be repeated"},
     {"connections", "N", kLoads, OptionKind::number, "amount",

@@ -37,6 +37,8 @@ enum CommandBit : unsigned {
   kSweepBit = 128,
   kGateBit = 256,
   kDoctorBit = 1024,
+  kCompletionBit = 2048,
+  kManBit = 4096,
 };
 
 /// The commands that read a config file.
@@ -52,9 +54,10 @@ struct OptionSpec {
   const char* slot;  ///< options of one slot exclude each other
   /// Checks the values (one, unless a list) and stores them. Throws Error that names the source.
   void (*apply)(Options&, const OptionValues&);
-  const char* group;        ///< its heading in the help
-  const char* help;         ///< "\n" where a line of the help ends
-  bool positional = false;  ///< words without a name on the command line
+  const char* group;             ///< its heading in the help
+  const char* help;              ///< "\n" where a line of the help ends
+  bool positional = false;       ///< words without a name on the command line
+  bool names_scenarios = false;  ///< a value names scenarios, or files of them
 
   bool belongs_to(unsigned command_bits) const { return (commands & command_bits) != 0; }
   /// How the command line names it.
@@ -76,6 +79,20 @@ struct CommandSpec {
 /// Every option and every command, in the help's order.
 std::span<const OptionSpec> option_specs();
 std::span<const CommandSpec> command_specs();
+
+/// What an exit code tells.
+struct ExitCodeSpec {
+  int code;
+  const char* meaning;
+};
+
+/// Every exit code, in rising order.
+std::span<const ExitCodeSpec> exit_code_specs();
+
+/// What the program is; and where the options of a command with a config file come from, and which
+/// source wins. Paragraphs whose lines end with '\n'.
+std::string_view about_program();
+std::string_view about_sources();
 
 /// What `ringchurn --help` and `ringchurn COMMAND --help` print: at most 80 columns.
 std::string program_help();

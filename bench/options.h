@@ -16,8 +16,22 @@
 
 namespace ringchurn {
 
-enum class Command { run, drive, serve, merge, compare, sweep, gate, atlas, scenarios, doctor };
+enum class Command {
+  run,
+  drive,
+  serve,
+  merge,
+  compare,
+  sweep,
+  gate,
+  atlas,
+  scenarios,
+  doctor,
+  completion,
+  man
+};
 enum class Layout { pair, single };
+enum class Shell { bash, zsh, fish };
 enum class Family { ipv4, ipv6 };
 /// AF_INET or AF_INET6.
 inline int domain(Family family) { return family == Family::ipv4 ? AF_INET : AF_INET6; }
@@ -89,6 +103,7 @@ struct Options {
   Engine engine = Engine::ring;     ///< atlas: syscall plays both, side by side
   unsigned runs = 20;               ///< atlas: connections of each scenario
   std::vector<std::string> sides;   ///< merge: the results of client and server, in either order
+  Shell shell = Shell::bash;        ///< completion: whose
   bool quiet = false;               ///< what fails, and nothing else
   bool no_color = false;            ///< of NO_COLOR, terminal_style() knows
   std::string command_line;         ///< as typed

@@ -183,6 +183,8 @@ COMMAND_LINES = [
     ("scenarios --json x", ["--json", "scenarios"]),
     ("doctor now", ["unexpected 'now'", "doctor --help"]),
     ("doctor --json /nonexistent/result.json", ["/nonexistent/result.json", "folder"]),
+    ("completion tcsh", ["'tcsh'", "bash or zsh or fish"]),
+    ("man run", ["unexpected 'run'", "man --help"]),
     ("run --quiet=loud", ["--quiet", "'loud'", "true or false"]),
     ("run --quiet --quiet", ["--quiet", "once"]),
     ("atlas --explain graceful --quiet", ["--explain", "leave --quiet out"]),
