@@ -80,7 +80,7 @@ class Comparison {
   ArmResult arm_result(std::size_t arm, const std::string& name) const;
 
   std::uint64_t seed_;
-  bool shows_progress_;
+  ProgressStyle progress_;
   Nanoseconds slice_ns_;
   Random random_;
   std::vector<Slot> slots_;
@@ -92,7 +92,8 @@ class Comparison {
 
 Comparison::Comparison(const Options& options, std::vector<Slot> slots)
     : seed_(options.seed),
-      shows_progress_(is_watched() && !options.quiet),
+      progress_(progress_style(options.progress,
+                               std::chrono::duration<double>(options.interval).count())),
       slice_ns_(std::max(kSlice_ns, options.concurrency * kSlicePerConnection_ns)),
       random_(options.seed),
       slots_(std::move(slots)),
@@ -149,16 +150,15 @@ void Comparison::tell(Progress& progress) const {
   std::set<const Ground*> grounds;
   for (const Slot& slot : slots_) grounds.insert(slot.ground);
   progress.elapsed_s = static_cast<double>(measured_ns_) / 1e9;
-  progress.ended = progress.unexpected_errors = progress.expected_errors = 0;
-  for (const Ground* ground : grounds) {
-    progress.ended += ground->worker.client_ended();
-    progress.unexpected_errors += ground->link.unexpected_errors;
-    progress.expected_errors += ground->link.errors - ground->link.unexpected_errors;
-  }
+  std::vector<const Link*> links;
+  for (const Ground* ground : grounds) links.push_back(&ground->link);
+  progress.counts = load_counts(links, Side::client);
+  progress.counts.connections = 0;  // of the time that is told, without lead-ins
+  for (const Slice& slice : slices_) progress.counts.connections += slice.connections;
 }
 
 void Comparison::measure(Nanoseconds duration) {
-  ProgressLine line(STDERR_FILENO, shows_progress_, terminal_style(true).width);
+  ProgressLine line(STDERR_FILENO, progress_);
   Progress progress;
   progress.duration_s = static_cast<double>(duration) / 1e9;
   for (unsigned i = 0; i < kWarmUpBlocks; ++i) block(false);
@@ -167,6 +167,7 @@ void Comparison::measure(Nanoseconds duration) {
   };
   while (!enough() && !is_cut_short()) {
     block(true);
+    if (!line.is_due(static_cast<double>(measured_ns_) / 1e9)) continue;
     tell(progress);
     line.update(progress);
   }

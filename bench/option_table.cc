@@ -45,7 +45,8 @@ std::uint64_t number(const OptionValue& value, std::uint64_t low, std::uint64_t 
   return parsed;
 }
 
-std::chrono::nanoseconds duration(const OptionValue& value) {
+std::chrono::nanoseconds duration(const OptionValue& value,
+                                  std::chrono::hours longest = std::chrono::hours(24)) {
   using std::chrono::milliseconds;
   static constexpr std::pair<std::string_view, milliseconds> kUnits[] = {
       {"ms", std::chrono::milliseconds(1)},
@@ -64,8 +65,8 @@ std::chrono::nanoseconds duration(const OptionValue& value) {
     reject(value, "is not a duration; give one such as 200ms, 10s, 5m or 1h");
   }
   const milliseconds length = unit->second * count;
-  if (length < milliseconds(100) || length > std::chrono::hours(24)) {
-    reject(value, "is out of range; give 100ms to 24h");
+  if (length < milliseconds(100) || length > longest) {
+    reject(value, fmt::format("is out of range; give 100ms to {}h", longest.count()));
   }
   return length;
 }
@@ -402,6 +403,18 @@ constexpr OptionSpec kSpecs[] = {
     {"seed", "N", kBoth | kDriveBit, OptionKind::number, "seed",
      [](Options& o, const OptionValues& v) { o.seed = number(v[0], 0, UINT64_MAX, "0 to 2^64-1"); },
      kWhere, "of everything that is drawn at random (default: 1)"},
+    {"progress", "auto|always|never", kBoth | kDriveBit | kServeBit, OptionKind::text, "progress",
+     [](Options& o, const OptionValues& v) {
+       o.progress = choice<ProgressWish>(v[0], {{"auto", ProgressWish::automatic},
+                                                {"always", ProgressWish::always},
+                                                {"never", ProgressWish::never}});
+     },
+     kOutput,
+     "auto: a live line where standard error and output\nare terminals; always: lines, too, where "
+     "they are\nnot (default: auto)"},
+    {"interval", "TIME", kBoth | kDriveBit | kServeBit, OptionKind::text, "interval",
+     [](Options& o, const OptionValues& v) { o.interval = duration(v[0], std::chrono::hours(1)); },
+     kOutput, "between progress lines, 100ms to 1h (default: 1s)"},
     {"json", "FILE", kConfigured | kMergeBit | kDoctorBit, OptionKind::text, "json",
      [](Options& o, const OptionValues& v) { o.json_path = not_empty(v[0], "a file name, or -"); },
      kOutput, "write the result as JSON; - is standard output"},

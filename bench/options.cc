@@ -363,6 +363,9 @@ void apply_layers(Options& options, const std::vector<Layer>& layers, unsigned c
 }
 
 void apply_defaults(Options& options) {
+  if (options.quiet && options.progress == ProgressWish::automatic) {
+    options.progress = ProgressWish::never;
+  }
   const bool sweeps = options.command == Command::sweep;
   const bool gates = options.command == Command::gate;
   const bool compares = options.command == Command::compare || sweeps || gates;

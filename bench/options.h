@@ -33,6 +33,8 @@ enum class Command {
 enum class Layout { pair, single };
 enum class Shell { bash, zsh, fish };
 enum class Family { ipv4, ipv6 };
+/// Whether the progress of a run is shown while it runs: progress_style() says what each means.
+enum class ProgressWish { automatic, always, never };
 /// AF_INET or AF_INET6.
 inline int domain(Family family) { return family == Family::ipv4 ? AF_INET : AF_INET6; }
 
@@ -88,13 +90,15 @@ struct Options {
   LabKind lab = LabKind::private_namespace;
   std::uint64_t seed = 1;
   std::vector<ParamSetting> settings;
-  std::string target;               ///< drive: HOST:PORT or unix:PATH, as typed
-  std::string authorized_target;    ///< drive: a host that may be loaded, as typed
-  std::string from_serve;           ///< drive: the file that `serve` printed, or ""
-  std::string source;               ///< drive: addresses to come from, or ""
-  std::optional<pid_t> pid;         ///< drive: the server's process
-  std::string listen_address;       ///< serve: numeric; empty: loopback of `family`
-  std::uint16_t port = 0;           ///< serve: of the first scenario; 0: the kernel picks
+  std::string target;             ///< drive: HOST:PORT or unix:PATH, as typed
+  std::string authorized_target;  ///< drive: a host that may be loaded, as typed
+  std::string from_serve;         ///< drive: the file that `serve` printed, or ""
+  std::string source;             ///< drive: addresses to come from, or ""
+  std::optional<pid_t> pid;       ///< drive: the server's process
+  std::string listen_address;     ///< serve: numeric; empty: loopback of `family`
+  std::uint16_t port = 0;         ///< serve: of the first scenario; 0: the kernel picks
+  ProgressWish progress = ProgressWish::automatic;
+  std::chrono::nanoseconds interval = std::chrono::seconds(1);  ///< between progress lines
   std::string json_path;            ///< empty: none. "-" is standard output
   std::string scenario_name;        ///< scenarios NAME or FOLDER; empty lists all
   bool as_markdown = false;         ///< scenarios: what every errno means, as a page

@@ -31,8 +31,7 @@ void Recorder::error(unsigned scenario, unsigned step, Outcome outcome, bool exp
   ScenarioRecord::Count& count = records_[scenario].outcomes[{step, outcome}];
   ++count.count;
   count.expected = expected;
-  ++errors_;
-  if (!expected) ++unexpected_errors_;
+  heard_.count(outcome, expected);
 }
 
 }  // namespace ringchurn

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/link.h"
 #include "bench/result.h"
 #include "workloads/end.h"
 
@@ -32,10 +33,11 @@ struct ScenarioRecord {
   ScenarioRecord& operator+=(const ScenarioRecord& other);
 };
 
-/// Fills ScenarioRecords from what an End reports.
+/// Fills ScenarioRecords from what an End reports, and counts its errors for who looks on.
 class Recorder final : public Observer {
  public:
-  explicit Recorder(std::size_t scenarios) : records_(scenarios) {}
+  /// `heard` must outlive it.
+  Recorder(std::size_t scenarios, OutcomeCounts& heard) : records_(scenarios), heard_(heard) {}
 
   void opened(unsigned scenario) override { ++records_[scenario].ledger.opened; }
   void connected(unsigned scenario, Nanoseconds time) override {
@@ -66,13 +68,10 @@ class Recorder final : public Observer {
   void forget_times();
 
   const std::vector<ScenarioRecord>& records() const { return records_; }
-  /// Outcomes other than ok, over all scenarios.
-  std::uint64_t errors() const { return errors_; }
-  std::uint64_t unexpected_errors() const { return unexpected_errors_; }
 
  private:
   std::vector<ScenarioRecord> records_;
-  std::uint64_t errors_ = 0, unexpected_errors_ = 0;
+  OutcomeCounts& heard_;
 };
 
 }  // namespace ringchurn

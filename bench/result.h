@@ -171,6 +171,15 @@ struct OpenLoop {
   Percentiles lag;                ///< ns from the intended start to the real one
 };
 
+/// What a load has done since it began.
+struct LoadCounts {
+  std::uint64_t connections = 0;  ///< that ended, at the client; at the server of a serve
+  std::uint64_t in_flight = 0;    ///< there, at this moment
+  std::map<std::string, std::uint64_t> errors;  ///< outcomes other than ok, by class, of both ends
+  std::uint64_t expected_errors = 0;            ///< of them, those that the scenarios allow
+  std::uint64_t unexpected_errors = 0;          ///< and those that they do not
+};
+
 /// What should hold if the numbers are to be trusted.
 struct Verdict {
   std::string

@@ -77,8 +77,10 @@ class Crew {
   MeasuredPart measured_part();
   void split_by_end(std::uint64_t client_ns, std::uint64_t server_ns, Metered& facts) const;
   void start_threads();
-  void begin_and_join();
+  void join();
+  Progress progress(Nanoseconds now) const;
   void watch();
+  void look(Nanoseconds now, ProgressLine& line);
   std::exception_ptr first_failure() const;
   bool finished() const;
   void collect(LoadFacts& facts) const;
@@ -336,12 +338,15 @@ LoadFacts Crew::play() {
   } catch (...) {
     stop_ = true;  // nothing is played
     for (Group& group : groups_) group.link.abandoned = true;
-    begin_and_join();
+    begin_.count_down();
+    join();
     throw;
   }
   began_ = clock_ns();
   until_ = began_ + static_cast<Nanoseconds>(options_.duration.count());
-  begin_and_join();
+  begin_.count_down();
+  watch();
+  join();
   LoadFacts facts;
   collect(facts);
   meter->stop(facts);
@@ -392,9 +397,7 @@ MeasuredPart Crew::measured_part() {
   return part;
 }
 
-void Crew::begin_and_join() {
-  begin_.count_down();
-  watch();
+void Crew::join() {
   for (Group& group : groups_) {
     for (Player& player : group.players)
       if (player.thread.joinable()) player.thread.join();
@@ -410,30 +413,34 @@ std::exception_ptr Crew::first_failure() const {
   return nullptr;
 }
 
-void Crew::watch() {
-  ProgressLine line(STDERR_FILENO, is_watched() && !options_.quiet, terminal_style(true).width);
+Progress Crew::progress(Nanoseconds now) const {
   Progress progress;
+  progress.elapsed_s = static_cast<double>(now - began_) / 1e9;
   progress.connections = options_.connections;
-  if (!options_.connections)
+  if (!options_.connections) {
     progress.duration_s = std::chrono::duration<double>(options_.duration).count();
+  }
+  std::vector<const Link*> links;
+  for (const Group& group : groups_) links.push_back(&group.link);
+  progress.counts = load_counts(links, site_.only.value_or(Side::client));
+  return progress;
+}
+
+/// What is to be done at this moment of a load.
+void Crew::look(Nanoseconds now, ProgressLine& line) {
+  // A server's end has no load of its own that could be over.
+  const bool has_served = site_.only == Side::server && until_ > began_ && now >= until_;
+  if (interrupted() || has_served) stop_ = true;
+  if (options_.warm_up.count() > 0 && !measuring_ && now >= warm_until()) begin_measuring();
+  if (line.is_due(static_cast<double>(now - began_) / 1e9)) line.update(progress(now));
+}
+
+void Crew::watch() {
+  const double interval_s = std::chrono::duration<double>(options_.interval).count();
+  ProgressLine line(STDERR_FILENO, progress_style(options_.progress, interval_s));
   while (!finished()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    const Nanoseconds now = clock_ns();
-    // A server's end has no load of its own that could be over.
-    const bool has_served = site_.only == Side::server && until_ > began_ && now >= until_;
-    if (interrupted() || has_served) stop_ = true;
-    if (options_.warm_up.count() > 0 && !measuring_ && now >= warm_until()) begin_measuring();
-    progress.elapsed_s = static_cast<double>(now - began_) / 1e9;
-    progress.ended = progress.in_flight = progress.unexpected_errors = 0;
-    std::uint64_t errors = 0;
-    for (const Group& group : groups_) {
-      progress.ended += group.link.client_ended.load(std::memory_order_relaxed);
-      progress.in_flight += group.link.in_flight.load(std::memory_order_relaxed);
-      progress.unexpected_errors += group.link.unexpected_errors.load(std::memory_order_relaxed);
-      errors += group.link.errors.load(std::memory_order_relaxed);
-    }
-    progress.expected_errors = errors - std::min(errors, progress.unexpected_errors);
-    line.update(progress);
+    if (!finished()) look(clock_ns(), line);
   }
 }
 

@@ -61,7 +61,7 @@ Worker::Worker(const Settings& settings, std::span<const Scenario> scenarios,
       ring_(ring_settings(settings, scenarios)) {
   const RingSettings ring = ring_settings(settings, scenarios);
   if (settings.ends != Ends::server) {
-    client_recorder_ = std::make_unique<Recorder>(scenarios.size());
+    client_recorder_ = std::make_unique<Recorder>(scenarios.size(), link.client_outcomes);
     End::Settings end{Side::client, 0, settings.concurrency};
     end.rests = !settings.open_loop;
     end.peer_is_elsewhere = settings.peer_is_elsewhere;
@@ -69,7 +69,7 @@ Worker::Worker(const Settings& settings, std::span<const Scenario> scenarios,
     client_ = std::make_unique<End>(ring_, end, scenarios, endpoints, *client_recorder_);
   }
   if (settings.ends != Ends::client) {
-    server_recorder_ = std::make_unique<Recorder>(scenarios.size());
+    server_recorder_ = std::make_unique<Recorder>(scenarios.size(), link.server_outcomes);
     End::Settings end{Side::server, ring.first_accept_slot, ring.slots - ring.first_accept_slot};
     end.witness = settings.witness;
     server_ = std::make_unique<End>(ring_, end, scenarios, endpoints, *server_recorder_);
@@ -286,13 +286,12 @@ void Worker::publish() {
   if (server_) {
     link_.server_ended.store(server_->ended(), std::memory_order_relaxed);
     link_.server_backlog.store(backlog_, std::memory_order_relaxed);
+    link_.server_in_flight.store(server_->open(), std::memory_order_relaxed);
   }
   if (client_) {
     link_.client_ended.store(client_->ended(), std::memory_order_relaxed);
     link_.in_flight.store(client_->open(), std::memory_order_relaxed);
     link_.enters.store(ring_.enters(), std::memory_order_relaxed);
-    link_.errors.store(client_recorder_->errors(), std::memory_order_relaxed);
-    link_.unexpected_errors.store(client_recorder_->unexpected_errors(), std::memory_order_relaxed);
   }
 }
 
@@ -324,6 +323,7 @@ void Worker::abandon() {
   if (server_) server_->abandon();
   ring_.cancel_all(0);
   ring_.submit();
+  publish();
 }
 
 }  // namespace ringchurn

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "bench/link.h"
 #include "bench/pacer.h"
 #include "bench/recorder.h"
 #include "ring/ring.h"
@@ -17,23 +18,6 @@
 #include "workloads/mix.h"
 
 namespace ringchurn {
-
-/// What a load's threads and the main thread tell each other while it runs. Relaxed counters and
-/// flags; nothing here orders the steps of any connection.
-struct Link {
-  /// Connections that the server end has ended. The client end does not run away from it, so that
-  /// neither the accept queue nor the server's table can overflow.
-  alignas(64) std::atomic<std::uint64_t> server_ended{0};
-  std::atomic<unsigned> server_backlog{0};  ///< completions of the server end's last turn
-  /// For the live line: the client end's connections and outcomes other than ok.
-  alignas(64) std::atomic<std::uint64_t> client_ended{0};
-  std::atomic<std::uint64_t> errors{0}, unexpected_errors{0};
-  std::atomic<unsigned> in_flight{0};
-  std::atomic<std::uint64_t> enters{0};  ///< io_uring_enter calls of the client's ring
-  /// Connections that the server end has to see before it may stop; set when the clients are done.
-  alignas(64) std::atomic<std::uint64_t> to_serve{UINT64_MAX};
-  std::atomic<bool> abandoned{false};  ///< one end gave up waiting: so must the other
-};
 
 /// How much to open.
 struct Load {

@@ -41,7 +41,8 @@ class OptionsTest : public testing::Test {
          {"ARMS",        "MIX",     "SCENARIO", "SET",     "CONNECTIONS", "DURATION",
           "CONCURRENCY", "THREADS", "LAYOUT",   "FAMILY",  "LAB",         "SEED",
           "JSON",        "CONFIG",  "ONLY",     "EXPLAIN", "RUNS",        "ENGINE",
-          "FORMAT",      "SIDES",   "QUIET",    "SERVER",  "NO_COLOR"}) {
+          "FORMAT",      "SIDES",   "QUIET",    "SERVER",  "NO_COLOR",
+          "PROGRESS",    "INTERVAL"}) {
       ::unsetenv(("RINGCHURN_" + std::string(name)).c_str());
     }
   }

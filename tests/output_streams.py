@@ -105,7 +105,8 @@ def check_live_line(failures, command):
     live = [piece for piece in text.split("\r") if "in flight" in piece]
     failures.check(len(live) > 1, f"{command} on a terminal: live lines: {live}")
     for piece in live:
-        failures.check(re.match(r"\d+ s left  [\d,]+/s  [\d,]+ in flight  errors: ", piece),
+        failures.check(re.match(r"\[[#.]{8}\] \d+ s left  [\d,]+/s  [\d,]+ in flight  "
+                                r"\d+ unexpected", piece),
                        f"{command} on a terminal: live line {piece!r}")
     lines = visible(text)
     failures.check(not any("left  " in line or "in flight" in line for line in lines),
