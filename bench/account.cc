@@ -172,6 +172,18 @@ void account_kernel(const KernelCounters& counted, bool ends_apart, RunResult& r
   if (both && ends_apart) allow_overtaken_acks(counted, result.kernel);
 }
 
+std::set<std::string> account_counters(const Plan& plan, PlayedSide side) {
+  RunResult result;
+  result.context.side = side;
+  for (const Scenario& scenario : plan.scenarios) {
+    result.scenarios.emplace_back().declared = declared_by(scenario, plan);
+  }
+  account_kernel({}, false, result);
+  std::set<std::string> names;
+  for (const CounterRow& row : result.kernel) names.insert(row.name);
+  return names;
+}
+
 void account(const Plan& plan, const std::vector<double>& weights, const LoadFacts& facts,
              RunResult& result) {
   const std::vector<ScenarioRecord> client = add_up(plan, facts.workers, Side::client);

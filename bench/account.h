@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,9 @@ void account(const Plan& plan, const std::vector<double>& weights, const LoadFac
 /// by, against what they declare. Of one side, nothing is declared, and what a merged result needs
 /// is there besides. `ends_apart`: each end had a CPU of its own (CounterRow::allowed_extra).
 void account_kernel(const KernelCounters& counted, bool ends_apart, RunResult& result);
+
+/// The counters that RunResult::kernel will have when `plan` has been played.
+std::set<std::string> account_counters(const Plan& plan, PlayedSide side);
 
 /// RunResult::asked_for, from what the result's scenarios declare.
 std::map<std::string, std::uint64_t> asked_for(const RunResult& result);

@@ -58,13 +58,18 @@ void check_counters(const Scenario& scenario, const KernelCounters& known) {
   }
 }
 
+void require_outputs(const Options& options) {
+  require_writable(options.json_path);
+  require_writable(options.jsonl_path, "the samples");
+}
+
 Lab prepare(const Options& options, const Plan& plan) {
   for (const Scenario& scenario : plan.scenarios) require_lab_for(scenario, options.lab);
   raise_descriptor_limit();
   // Twice: in the lab's user namespace a caller may write what it may not outside, and root less.
-  require_writable(options.json_path);
+  require_outputs(options);
   const Lab lab = enter_lab(options.lab);
-  require_writable(options.json_path);
+  require_outputs(options);
   const KernelCounters known = KernelCounters::read();
   for (const Scenario& scenario : plan.scenarios) check_counters(scenario, known);
   const bool v4 = options.family == Family::ipv4;
@@ -85,7 +90,8 @@ TextStyle style_of(const Options& options) { return terminal_style(!options.no_c
 /// The text goes to standard output, unless something else does. It comes after the JSON is
 /// written, which must not be lost because nobody reads the text.
 void print_report(const Options& options, const std::string& text) {
-  const bool is_taken = options.json_path == "-" || options.command == Command::serve;
+  const bool is_taken = options.json_path == "-" || options.jsonl_path == "-" ||
+                        options.command == Command::serve;
   std::FILE* stream = is_taken ? stderr : stdout;
   const bool written =
       std::fwrite(text.data(), 1, text.size(), stream) == text.size() && std::fflush(stream) == 0;

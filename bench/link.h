@@ -62,7 +62,7 @@ struct Link {
   alignas(64) std::atomic<std::uint64_t> server_ended{0};
   std::atomic<unsigned> server_backlog{0};  ///< completions of the server end's last turn
   std::atomic<unsigned> server_in_flight{0};
-  /// For the live line; set once a turn.
+  /// For the live line and the time series; set once a turn.
   alignas(64) std::atomic<std::uint64_t> client_ended{0};
   std::atomic<unsigned> in_flight{0};    ///< at the client end
   std::atomic<std::uint64_t> enters{0};  ///< io_uring_enter calls of the client's ring

@@ -219,8 +219,8 @@ RunResult merge(const ResultFile& one, const ResultFile& other, const std::strin
 
   RunResult result;
   result.context = join_contexts(client.context, server.context, command);
-  result.merged = Merged{{client_file.path, client.context},
-                         {server_file.path, server.context},
+  result.merged = Merged{{client_file.path, client.context, client.series},
+                         {server_file.path, server.context, server.series},
                          same_network(client.context, server.context)};
   result.open_loop = client.open_loop;
   result.longest_silence_s = client.longest_silence_s;

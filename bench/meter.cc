@@ -21,6 +21,10 @@ Meter::Meter()
       split_(process_cpu_split()),
       process_ns_(process_.now_ns()) {}
 
+Meter::SoFar Meter::so_far() {
+  return {process_.now_ns() - process_ns_, KernelCounters::read().since(kernel_)};
+}
+
 void Meter::stop(Metered& facts) {
   facts.process_cpu_ns = process_.now_ns() - process_ns_;
   const CpuSplit split = process_cpu_split();

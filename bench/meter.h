@@ -18,6 +18,13 @@ class Meter {
   /// The load is over: reads the clocks at once, and the kernel's counters when they have settled.
   void stop(Metered& facts);
 
+  /// What has moved so far; the load goes on.
+  struct SoFar {
+    std::uint64_t process_cpu_ns = 0;
+    KernelCounters kernel;  ///< of the calling thread's network
+  };
+  SoFar so_far();
+
  private:
   ProcessCpuClock process_;
   KsoftirqdClock ksoftirqd_;

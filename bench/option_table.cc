@@ -222,6 +222,7 @@ void apply_explain(Options& options, const OptionValues& values) {
 constexpr unsigned kComparisons = kCompareBit | kSweepBit | kGateBit;
 constexpr unsigned kBoth = kRunBit | kComparisons;
 constexpr unsigned kLoads = kRunBit | kDriveBit;  ///< have a client's end of their own
+constexpr unsigned kOneLoad = kRunBit | kDriveBit | kServeBit;
 constexpr unsigned kMixed =
     kRunBit | kDriveBit | kServeBit | kCompareBit | kGateBit;  ///< may play one mix
 
@@ -414,7 +415,12 @@ constexpr OptionSpec kSpecs[] = {
      "they are\nnot (default: auto)"},
     {"interval", "TIME", kBoth | kDriveBit | kServeBit, OptionKind::text, "interval",
      [](Options& o, const OptionValues& v) { o.interval = duration(v[0], std::chrono::hours(1)); },
-     kOutput, "between progress lines, 100ms to 1h (default: 1s)"},
+     kOutput,
+     "between progress lines, and between samples of what\nis kept over time, 100ms to 1h "
+     "(default: 1s)"},
+    {"jsonl", "FILE", kOneLoad, OptionKind::text, "jsonl",
+     [](Options& o, const OptionValues& v) { o.jsonl_path = not_empty(v[0], "a file name, or -"); },
+     kOutput, "write each sample as a line of JSON as it is taken;\n- is standard output"},
     {"json", "FILE", kConfigured | kMergeBit | kDoctorBit, OptionKind::text, "json",
      [](Options& o, const OptionValues& v) { o.json_path = not_empty(v[0], "a file name, or -"); },
      kOutput, "write the result as JSON; - is standard output"},

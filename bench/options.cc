@@ -373,6 +373,10 @@ void apply_defaults(Options& options) {
   // Both meet others, who are not in a lab of ours.
   if (serves || options.command == Command::drive) options.lab = LabKind::host;
   if (compares) options.layout = Layout::single;
+  // A live line would be drawn over the samples where both go to one terminal.
+  if (options.jsonl_path == "-" && options.progress == ProgressWish::automatic) {
+    options.progress = ProgressWish::never;
+  }
   if (options.arms.empty() && options.from_serve.empty() && !sweeps && !gates) {
     const bool is_foreign = options.command == Command::drive || !options.servers.empty();
     options.arms = {is_foreign ? "connect-only" : "graceful"};
@@ -455,6 +459,19 @@ void check_drive(const Options& options) {
   }
 }
 
+/// Two outputs need two places.
+void check_outputs(const Options& options) {
+  const bool serves = options.command == Command::serve;
+  for (const auto& [flag, path] :
+       {std::pair{"--json", &options.json_path}, std::pair{"--jsonl", &options.jsonl_path}}) {
+    if (!serves || *path != "-") continue;
+    fail_usage(fmt::format("{} -: standard output tells a drive the ports; give a file", flag));
+  }
+  if (options.jsonl_path.empty() || options.jsonl_path != options.json_path) return;
+  fail_usage(fmt::format("--json and --jsonl both name '{}': give each a place of its own",
+                         options.jsonl_path));
+}
+
 /// The command line as a shell would read it back.
 std::string quoted(int argc, const char* const* argv) {
   constexpr std::string_view kPlain =
@@ -501,9 +518,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   check_sweep(options);
   check_gate(options);
   check_drive(options);
-  if (options.command == Command::serve && options.json_path == "-") {
-    fail_usage("--json -: standard output tells a drive the ports; give a file");
-  }
+  check_outputs(options);
   if (options.command == Command::merge && options.sides.size() != 2) {
     fail_usage(
         fmt::format("merge takes two results, not {}: what drive --json wrote, and what "

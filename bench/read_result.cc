@@ -181,9 +181,44 @@ Cost read_cost(const JsonField& json) {
   return cost;
 }
 
+/// The names and values of an object.
+template <typename T>
+std::map<std::string, T> read_map(const JsonField& json, T (*read)(const JsonField&)) {
+  std::map<std::string, T> map;
+  for (const auto& [name, value] : json.members()) map[name] = read(value);
+  return map;
+}
+
+Sample read_sample(const JsonField& json) {
+  const auto count = [](const JsonField& field) { return field.count(); };
+  const auto known = [](const JsonField& field) { return unless_null(field, &JsonField::count); };
+  Sample sample;
+  sample.t_s = json["t_s"].number();
+  sample.counts.connections = json["connections"].count();
+  sample.counts.in_flight = json["in_flight"].count();
+  sample.cpu_us = json["cpu_us"].number();
+  sample.time_wait = known(json["time_wait"]);
+  sample.counts.errors = read_map<std::uint64_t>(json["errors"], count);
+  sample.counts.expected_errors = json["expected_errors"].count();
+  sample.counts.unexpected_errors = json["unexpected_errors"].count();
+  sample.kernel = read_map<std::optional<std::uint64_t>>(json["kernel"], known);
+  return sample;
+}
+
+/// Results of comparisons and merges, and those of earlier versions, have none.
+std::optional<Series> read_series(const std::optional<JsonField>& json) {
+  if (!json) return std::nullopt;
+  Series series{(*json)["interval_s"].number(), {}};
+  for (const JsonField& sample : (*json)["samples"].elements()) {
+    series.samples.push_back(read_sample(sample));
+  }
+  return series;
+}
+
 Merged read_merged(const JsonField& json) {
   const auto part = [](const JsonField& side) {
-    return Merged::Part{side["file"].text(), read_context(side["context"])};
+    return Merged::Part{side["file"].text(), read_context(side["context"]),
+                        read_series(side.find("series"))};
   };
   return {part(json["client"]), part(json["server"]), json["same_network"].flag()};
 }
@@ -272,6 +307,7 @@ RunResult read_run(const JsonField& json) {
     result.verdicts.push_back(read_verdict(verdict));
   }
   result.interrupted = json["interrupted"].flag();
+  result.series = read_series(json.find("series"));
   if (const auto merged = json.find("merged")) result.merged = read_merged(*merged);
   return result;
 }

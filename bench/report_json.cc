@@ -274,6 +274,21 @@ Json sweep_json(const Sweep& sweep) {
   return {{"scenario", sweep.scenario}, {"points", points}};
 }
 
+Json moment_json(const Sample& sample) {
+  Json kernel = Json::object();
+  for (const auto& [name, count] : sample.kernel) kernel[name] = or_null(count);
+  const LoadCounts& counts = sample.counts;
+  return {{"t_s", sample.t_s},
+          {"connections", counts.connections},
+          {"in_flight", counts.in_flight},
+          {"cpu_us", sample.cpu_us},
+          {"time_wait", or_null(sample.time_wait)},
+          {"errors", counts.errors},
+          {"expected_errors", counts.expected_errors},
+          {"unexpected_errors", counts.unexpected_errors},
+          {"kernel", kernel}};
+}
+
 template <typename Row>
 Json rows_json(const std::vector<Row>& rows, Json (*convert)(const Row&)) {
   Json json = Json::array();
@@ -281,9 +296,15 @@ Json rows_json(const std::vector<Row>& rows, Json (*convert)(const Row&)) {
   return json;
 }
 
+Json series_json(const Series& series) {
+  return {{"interval_s", series.interval_s}, {"samples", rows_json(series.samples, moment_json)}};
+}
+
 Json merged_json(const Merged& merged) {
   const auto part_json = [](const Merged::Part& part) {
-    return Json{{"file", part.file}, {"context", context_json(part.context)}};
+    Json json = {{"file", part.file}, {"context", context_json(part.context)}};
+    if (part.series) json["series"] = series_json(*part.series);
+    return json;
   };
   return {{"client", part_json(merged.client)},
           {"server", part_json(merged.server)},
@@ -308,6 +329,7 @@ Json result_json(const RunResult& result, Json comparison) {
     json["server"] = survival_json(result.server->facts, result.server->verdict);
   }
   if (!comparison.is_null()) json["comparison"] = std::move(comparison);
+  if (result.series) json["series"] = series_json(*result.series);
   if (result.merged) json["merged"] = merged_json(*result.merged);
   json["verdicts"] = rows_json(result.verdicts, verdict_json);
   json["interrupted"] = result.interrupted;
@@ -429,8 +451,9 @@ std::string dump(const Json& json) {
   return pretty(json) + '\n';
 }
 
-[[noreturn]] void fail(ExitCode code, const std::string& path, const std::string& what) {
-  throw Error(code, printable(fmt::format("cannot write the JSON result to '{}': {}", path, what)));
+[[noreturn]] void fail(ExitCode code, std::string_view what, const std::string& path,
+                       const std::string& why) {
+  throw Error(code, printable(fmt::format("cannot write {} to '{}': {}", what, path, why)));
 }
 
 /// How `path` is written: as it is (a device, a pipe), or through a temporary file beside it.
@@ -501,6 +524,12 @@ std::string gate_json(const GateResult& result) {
   return dump(json);
 }
 
+std::string sample_json(const Sample& sample) {
+  const Json json = moment_json(sample);
+  require_finite(json, "");
+  return json.dump();
+}
+
 std::string atlas_json(const AtlasResult& result) {
   return dump({{"schema_version", kSchemaVersion},
                {"context", atlas_context_json(result)},
@@ -517,21 +546,21 @@ std::string doctor_json(const MachineFacts& facts, const std::vector<Verdict>& v
                {"verdicts", rows_json(verdicts, verdict_json)}});
 }
 
-void require_writable(const std::string& path) {
+void require_writable(const std::string& path, std::string_view what) {
   if (path.empty() || path == "-") return;
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) {
-    fail(kExitUsage, path, "it is a directory; name a file in it");
+    fail(kExitUsage, what, path, "it is a directory; name a file in it");
   }
   const bool exists = fs::exists(path, ignored);
   if (exists && ::access(path.c_str(), W_OK) != 0) {
-    fail(kExitUsage, path, fmt::format("{}; choose another file", std::strerror(errno)));
+    fail(kExitUsage, what, path, fmt::format("{}; choose another file", std::strerror(errno)));
   }
   const Target target = target_of(path);
   if (target.temporary.empty()) return;
   const int fd = open_target(target);
   if (fd < 0) {
-    fail(kExitUsage, path,
+    fail(kExitUsage, what, path,
          fmt::format("{}; choose a folder that exists and that you may write to",
                      std::strerror(errno)));
   }
@@ -543,12 +572,12 @@ void write_result(const std::string& path, const std::string& text) {
   if (path.empty()) return;
   if (path == "-") {
     const bool written = std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
-    if (!written) fail(kExitCannotRun, path, std::strerror(errno));
+    if (!written) fail(kExitCannotRun, kResultName, path, std::strerror(errno));
     return;
   }
   const int error = write_target(target_of(path), text);
   if (error != 0) {
-    fail(kExitCannotRun, path,
+    fail(kExitCannotRun, kResultName, path,
          fmt::format("{}; the report on the terminal holds the result", std::strerror(error)));
   }
 }

@@ -3,12 +3,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "bench/atlas.h"
 #include "bench/doctor.h"
 #include "bench/result.h"
 
 namespace ringchurn {
+
+/// How messages call what --json writes.
+inline constexpr std::string_view kResultName = "the JSON result";
 
 /// A run, or a comparison, as JSON with a newline at its end. Text that is not UTF-8 (a file's name
 /// may hold any byte) is written with U+FFFD in its place. Throws std::logic_error that names the
@@ -25,10 +29,13 @@ std::string atlas_json(const AtlasResult& result);
 /// What `ringchurn doctor` found, as bench/doctor.schema.json describes it.
 std::string doctor_json(const MachineFacts& facts, const std::vector<Verdict>& verdicts);
 
+/// One sample of a series, on one line without '\n'.
+std::string sample_json(const Sample& sample);
+
 /// Makes sure that write_result() will be able to write `path`, and leaves what is there untouched.
 /// Throws Error (kExitUsage) if it will not. Call it where the write will happen: inside the lab,
-/// in whose user namespace root may write less than outside.
-void require_writable(const std::string& path);
+/// in whose user namespace root may write less than outside. `what` is what the message calls it.
+void require_writable(const std::string& path, std::string_view what = kResultName);
 
 /// Writes `text` to `path`; "-" is standard output and "" is nowhere. A file appears complete or
 /// not at all: it is written as PATH.tmp-PID beside it and renamed. Links are followed; a device or

@@ -180,6 +180,22 @@ struct LoadCounts {
   std::uint64_t unexpected_errors = 0;          ///< and those that they do not
 };
 
+/// A load at one moment. Everything but `in_flight` and `time_wait` counts from its beginning.
+struct Sample {
+  double t_s = 0;  ///< since the load began
+  LoadCounts counts;
+  double cpu_us = 0;                       ///< of this process, all its threads
+  std::optional<std::uint64_t> time_wait;  ///< sockets in TIME_WAIT, in the load's networks
+  /// The counters of RunResult::kernel; empty: this kernel has no such counter.
+  std::map<std::string, std::optional<std::uint64_t>> kernel;
+};
+
+/// A load over time. The last sample is that of its end, whose counts are those of the result.
+struct Series {
+  double interval_s = 1;  ///< between samples; the last one comes when the load is over
+  std::vector<Sample> samples;
+};
+
 /// What should hold if the numbers are to be trusted.
 struct Verdict {
   std::string
@@ -195,6 +211,7 @@ struct Merged {
   struct Part {
     std::string file;
     Context context;
+    std::optional<Series> series{};  ///< of its own end, since its own beginning
   };
   Part client, server;
   bool same_network = false;  ///< both counted the same packets: their counters are not added up
@@ -222,6 +239,7 @@ struct RunResult {
   /// The longest time in which no connection ended, though some were open; of one thread.
   double longest_silence_s = 0;
   std::optional<ServerReport> server;  ///< drive only
+  std::optional<Series> series;  ///< run, drive and serve; a merged result has two in `merged`
   std::vector<Verdict> verdicts;
   bool interrupted = false;
   std::optional<Merged> merged;  ///< in the result of `ringchurn merge` only

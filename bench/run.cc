@@ -21,6 +21,7 @@
 #include "bench/interrupt.h"
 #include "bench/meter.h"
 #include "bench/progress.h"
+#include "bench/sampler.h"
 #include "bench/side_network.h"
 #include "bench/text.h"
 #include "bench/verdicts.h"
@@ -62,6 +63,8 @@ class Crew {
   LoadFacts play();
   /// A ring broke while the load ran: what happened, or "".
   std::string failure() const;
+  /// What was seen of the load while it ran; after play().
+  const LoadSampler& sampler() const { return *sampler_; }
 
  private:
   void prepare_groups();
@@ -78,6 +81,7 @@ class Crew {
   void split_by_end(std::uint64_t client_ns, std::uint64_t server_ns, Metered& facts) const;
   void start_threads();
   void join();
+  LoadSampler::Load sampled(Meter& meter) const;
   Progress progress(Nanoseconds now) const;
   void watch();
   void look(Nanoseconds now, ProgressLine& line);
@@ -104,6 +108,7 @@ class Crew {
     std::uint64_t connections = 0, ring_enters = 0;
   };
   std::optional<Measuring> measuring_;
+  std::optional<LoadSampler> sampler_;  ///< empty until everything is set up
 };
 
 /// Share number `index` of `total` in `parts` parts that differ by one at most.
@@ -334,6 +339,8 @@ LoadFacts Crew::play() {
     if (!refused_thread_.empty()) throw Error(kExitCannotRun, refused_thread_);
     if (const std::exception_ptr failure = first_failure()) std::rethrow_exception(failure);
     meter.emplace();
+    sampler_.emplace(sampled(*meter), static_cast<Nanoseconds>(options_.interval.count()),
+                     options_.jsonl_path);
     site_.announce();
   } catch (...) {
     stop_ = true;  // nothing is played
@@ -344,13 +351,16 @@ LoadFacts Crew::play() {
   }
   began_ = clock_ns();
   until_ = began_ + static_cast<Nanoseconds>(options_.duration.count());
+  sampler_->begin(began_);
   begin_.count_down();
   watch();
   join();
   LoadFacts facts;
   collect(facts);
+  const Nanoseconds over = clock_ns();
   meter->stop(facts);
   for (const SideNetwork& network : networks_) facts.kernel += network.moved();
+  sampler_->finish(over, facts);
   if (options_.warm_up.count() > 0) facts.measured = measured_part();
   return facts;
 }
@@ -413,6 +423,17 @@ std::exception_ptr Crew::first_failure() const {
   return nullptr;
 }
 
+LoadSampler::Load Crew::sampled(Meter& meter) const {
+  std::vector<const Link*> links;
+  for (const Group& group : groups_) links.push_back(&group.link);
+  const bool serves = site_.only == Side::server;
+  const PlayedSide side = !site_.only ? PlayedSide::both
+                          : serves    ? PlayedSide::server
+                                      : PlayedSide::client;
+  return {links, serves ? Side::server : Side::client, meter, networks_,
+          account_counters(plan_, side)};
+}
+
 Progress Crew::progress(Nanoseconds now) const {
   Progress progress;
   progress.elapsed_s = static_cast<double>(now - began_) / 1e9;
@@ -420,9 +441,7 @@ Progress Crew::progress(Nanoseconds now) const {
   if (!options_.connections) {
     progress.duration_s = std::chrono::duration<double>(options_.duration).count();
   }
-  std::vector<const Link*> links;
-  for (const Group& group : groups_) links.push_back(&group.link);
-  progress.counts = load_counts(links, site_.only.value_or(Side::client));
+  progress.counts = sampler_->counts();
   return progress;
 }
 
@@ -433,13 +452,17 @@ void Crew::look(Nanoseconds now, ProgressLine& line) {
   if (interrupted() || has_served) stop_ = true;
   if (options_.warm_up.count() > 0 && !measuring_ && now >= warm_until()) begin_measuring();
   if (line.is_due(static_cast<double>(now - began_) / 1e9)) line.update(progress(now));
+  if (now >= sampler_->due()) sampler_->take(now);
 }
 
 void Crew::watch() {
+  constexpr Nanoseconds kNap = 20'000'000;
   const double interval_s = std::chrono::duration<double>(options_.interval).count();
   ProgressLine line(STDERR_FILENO, progress_style(options_.progress, interval_s));
   while (!finished()) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    const Nanoseconds now = clock_ns();
+    const Nanoseconds wait = std::min(kNap, std::max(sampler_->due(), now) - now);
+    std::this_thread::sleep_for(std::chrono::nanoseconds(wait));
     if (!finished()) look(clock_ns(), line);
   }
 }
@@ -544,6 +567,8 @@ RunResult run(const Options& options, const Plan& plan, const Site& site) {
   add_pace(options, facts, result);
   result.verdicts = judge(result, facts);
   for (const Verdict& verdict : judge_pace(result)) result.verdicts.push_back(verdict);
+  for (const Verdict& verdict : crew.sampler().verdicts()) result.verdicts.push_back(verdict);
+  result.series = crew.sampler().series();
   result.verdicts.insert(result.verdicts.begin(), load_completed(options, result, crew.failure()));
   return result;
 }

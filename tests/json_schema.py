@@ -25,7 +25,7 @@ SOURCE = pathlib.Path(os.environ.get("RINGCHURN_TREE", pathlib.Path(__file__).pa
 
 
 # Objects whose keys are data.
-OPEN = re.compile(r"result\.(kernel|context\.sysctls|scenarios\[\d+\]\.(claims|declared\.kernel)"
+OPEN = re.compile(r"result\.(kernel|series\.samples\[\d+\]\.(kernel|errors)|context\.sysctls|scenarios\[\d+\]\.(claims|declared\.kernel)"
                   r"|.*\.counters)")
 
 # What has been seen to be strict once; checking each of a thousand answers would take minutes.
@@ -84,7 +84,8 @@ def check_strict(validator, result):
         del target["surplus"]
         for key in list(target):
             # What some commands alone write, and what is named by the scenario's file.
-            if path == "result" and key in ("comparison", "sweep") or path.endswith(".values"):
+            if path == "result" and key in ("comparison", "series",
+                                                    "sweep") or path.endswith(".values"):
                 continue
             value = target.pop(key)
             if validator.is_valid(changed):
@@ -137,6 +138,8 @@ def check_run_and_compare():
                           "--vary", "request=1,9000", "--duration", "1s")
     if "comparison" in run or "comparison" not in compare:
         fail("`comparison` belongs to the result of compare, and to no other")
+    if "series" not in run or "series" in compare:
+        fail("`series` belongs to the result of run, and not to that of compare")
     if [scenario["name"] for scenario in run["scenarios"]] != ["graceful"]:
         fail("the run did not play graceful alone")
     if run["scenarios"][0]["opened"] != 200:

@@ -121,6 +121,16 @@ TEST(Merge, EitherOrderWillDo) {
   EXPECT_EQ(result.scenarios[0].established, 1'000U);
 }
 
+TEST(Merge, EachSideKeepsItsSeries) {
+  RunResult client = side(kClient);
+  client.series = sample_series();
+  const RunResult result = merged(client, side(kServer));
+  EXPECT_FALSE(result.series);  // nobody took samples of both
+  ASSERT_TRUE(result.merged->client.series);
+  EXPECT_EQ(result.merged->client.series->samples.size(), 4u);
+  EXPECT_FALSE(result.merged->server.series);
+}
+
 TEST(Merge, LostBytesWereSentByOneAndNotReceivedByTheOther) {
   RunResult server = side(kServer);
   server.scenarios[0].client_to_server.received = 1'900;

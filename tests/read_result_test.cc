@@ -54,7 +54,8 @@ TEST_F(ReadResult, WhatIsReadIsWhatWasWritten) {
   RunResult interrupted = sample_run();
   interrupted.interrupted = true;
   RunResult merged = sample_run();
-  merged.merged = Merged{{"drive.json", sample_side(PlayedSide::client).context},
+  merged.series.reset();
+  merged.merged = Merged{{"drive.json", sample_side(PlayedSide::client).context, sample_series()},
                          {"serve.json", sample_side(PlayedSide::server).context}};
   for (const RunResult& result : {sample_run(), sample_side(PlayedSide::client),
                                   sample_side(PlayedSide::server), interrupted, merged}) {
@@ -121,6 +122,9 @@ TEST_F(ReadResult, EveryFieldIsChecked) {
       {"/kernel/TW/measured", 1.5, "kernel.TW.measured is not a whole number"},
       {"/verdicts", nullptr, "verdicts is not an array"},
       {"/interrupted", nullptr, "interrupted is neither"},
+      {"/series/samples", nullptr, "series.samples is not an array"},
+      {"/series/samples/1/errors/reset", -1, "series.samples[1].errors.reset is not a whole"},
+      {"/series/samples/0/t_s", nullptr, "series.samples[0].t_s is not a number"},
       {"/merged", ordered_json::object(), "merged has no 'client'"},
   };
   for (const Fault& fault : faults) {

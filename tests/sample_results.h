@@ -58,6 +58,23 @@ inline ScenarioResult sample_scenario(const char* name, double weight, std::uint
   return scenario;
 }
 
+inline Series sample_series() {
+  const auto at = [](double t_s, std::uint64_t part) {
+    Sample sample;
+    sample.t_s = t_s;
+    sample.counts = {250'000 * part,
+                     part == 4 ? 0 : 18'000U,
+                     {{"reset", 72'500 * part}, {"refused", 2'500 * part}},
+                     75'000 * part - 1,
+                     1};
+    sample.cpu_us = 13e6 * static_cast<double>(part);
+    sample.time_wait = 175'000 * part;
+    sample.kernel = {{"OutRsts", 75'000 * part}, {"TCPAbortOnClose", {}}};
+    return sample;
+  };
+  return {10, {at(10.001, 1), at(20.003, 2), at(30.002, 3), at(31.204, 4)}};
+}
+
 inline RunResult sample_run() {
   RunResult run;
   run.context = sample_context();
@@ -83,6 +100,7 @@ inline RunResult sample_run() {
                 {"TW", 700'003, 700'000, 700'010},
                 {"TCPAbortOnClose", {}, 90'000, 90'000}};
   run.cost = {1'000'000, 32'047.2, 52.31, 24.10, 27.02, 1.19, 0.042, 0.31, 5.61, 0.7, 0.38};
+  run.series = sample_series();
   run.verdicts = {
       {"ledger", true, false, "1,000,000 opened = 999,990 finished + 3 unexpected + 7 open", ""},
       {"no unexpected errors", false, false, "3 of 1,000,000 connections",
@@ -122,6 +140,7 @@ inline RunResult sample_side(PlayedSide side) {
 inline CompareResult sample_comparison() {
   CompareResult comparison;
   comparison.run = sample_run();
+  comparison.run.series.reset();
   comparison.whose = "both ends";
   comparison.run.context.command = "ringchurn compare graceful rst-client";
   comparison.run.context.layout = "single";

@@ -6,6 +6,7 @@
 
 #include "bench/histogram.h"
 #include "bench/recorder.h"
+#include "bench/sampler.h"
 #include "ring/ring.h"
 #include "workloads/connection.h"
 #include "workloads/mix.h"
@@ -76,6 +77,17 @@ void tally_record(benchmark::State& state) {
   benchmark::DoNotOptimize(recorder);
 }
 BENCHMARK(tally_record);
+
+/// One sample of a load over time, of one network and one thread; not handed on.
+void load_sample(benchmark::State& state) {
+  const Link link;
+  Meter meter;
+  const std::list<SideNetwork> none;
+  LoadSampler sampler({{&link}, Side::client, meter, none, {"OutRsts", "TW"}}, 1'000'000'000, "");
+  sampler.begin(0);
+  for (auto _ : state) sampler.take(sampler.due());
+}
+BENCHMARK(load_sample);
 
 void mix_draw(benchmark::State& state) {
   Mix mix({0, 1, 2, 3, 4}, {60, 20, 10, 5, 5}, 1);
