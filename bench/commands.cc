@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 
 #include "bench/atlas.h"
 #include "bench/catalogue.h"
@@ -21,6 +22,7 @@
 #include "bench/kernel_counters.h"
 #include "bench/man_page.h"
 #include "bench/merge.h"
+#include "bench/metrics_server.h"
 #include "bench/plan.h"
 #include "bench/progress.h"
 #include "bench/read_result.h"
@@ -56,6 +58,13 @@ void check_counters(const Scenario& scenario, const KernelCounters& known) {
     throw Error(kExitUsage, fmt::format("{}: no such counter in this kernel: '{}'{}", range.where,
                                         name, did_you_mean(name, names)));
   }
+}
+
+/// Serves Prometheus if that was asked for. In the network that the program was started in: so
+/// before prepare().
+std::unique_ptr<MetricsServer> serve_metrics(const Options& options) {
+  if (!options.metrics_port) return nullptr;
+  return std::make_unique<MetricsServer>(*options.metrics_port);
 }
 
 void require_outputs(const Options& options) {
@@ -124,25 +133,29 @@ ExitCode conclude(const Options& options, const CompareResult& result) {
 
 ExitCode perform_run(const Options& options) {
   const Plan plan = make_plan(options);
+  const std::unique_ptr<MetricsServer> metrics = serve_metrics(options);
   Site site;
   site.lab = prepare(options, plan);
+  site.metrics = metrics.get();
   return conclude(options, run(options, plan, site));
 }
 
 ExitCode perform_drive(const Options& options) {
   const DrivePlan plan = plan_drive(options);
+  const std::unique_ptr<MetricsServer> metrics = serve_metrics(options);
   const Lab lab = prepare(plan.options, plan.plan);
   require_listener(plan);
   if (!options.quiet) fmt::print(stderr, "{}", drive_notice(plan));
-  return conclude(options, drive(plan, lab));
+  return conclude(options, drive(plan, lab, metrics.get()));
 }
 
 /// Standard output is for what a drive needs to know; the report goes to standard error.
 ExitCode perform_serve(const Options& options) {
   const Plan plan = make_plan(options);
   check_served(options, plan);
+  const std::unique_ptr<MetricsServer> metrics = serve_metrics(options);
   const Lab lab = prepare(options, plan);
-  return conclude(options, serve(options, plan, lab));
+  return conclude(options, serve(options, plan, lab, metrics.get()));
 }
 
 /// The arms of a comparison share one network: what differs must be the teardown alone.

@@ -121,10 +121,16 @@ std::vector<Endpoint> endpoints_of(const DrivePlan& drive) {
   return endpoints;
 }
 
-RunResult play(const DrivePlan& drive, const Lab& lab) {
+RunResult play(const DrivePlan& drive, const Lab& lab, MetricsServer* metrics) {
   const std::string target = drive.run_id.empty() ? numeric(drive.targets.front()) : "";
-  return run(drive.options, drive.plan,
-             {lab, Side::client, [&drive] { return endpoints_of(drive); }, target, drive.run_id});
+  Site site;
+  site.lab = lab;
+  site.only = Side::client;
+  site.endpoints = [&drive] { return endpoints_of(drive); };
+  site.target = target;
+  site.run_id = drive.run_id;
+  site.metrics = metrics;
+  return run(drive.options, drive.plan, site);
 }
 
 /// One connection more, when the load is over. False if it does not come to its end; nullopt if it
@@ -259,11 +265,11 @@ std::string drive_notice(const DrivePlan& drive) {
   return text + port_warning(target, facts, demand);
 }
 
-RunResult drive(const DrivePlan& drive, const Lab& lab) {
+RunResult drive(const DrivePlan& drive, const Lab& lab, MetricsServer* metrics) {
   // Our own server tells of itself. And where all want to be refused, nobody can survive.
   const bool has_server = std::any_of(drive.plan.scenarios.begin(), drive.plan.scenarios.end(),
                                       [](const Scenario& played) { return played.has_server(); });
-  if (!drive.run_id.empty() || !has_server) return play(drive, lab);
+  if (!drive.run_id.empty() || !has_server) return play(drive, lab, metrics);
   std::optional<ServerWatch> watch = find_server(drive);
   ServerReport server;
   server.facts.in_flight = drive.options.concurrency;
@@ -273,7 +279,7 @@ RunResult drive(const DrivePlan& drive, const Lab& lab) {
   {
     std::optional<Sampler> sampler;
     if (watch) sampler.emplace(*watch, *server.facts.server);
-    result = play(drive, lab);
+    result = play(drive, lab, metrics);
   }
   const Target& target = drive.targets.front();
   server.facts.probe = probe(address_of(target), target.length, kProbeTime);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/metrics_server.h"
 #include "bench/options.h"
 #include "bench/plan.h"
 #include "bench/result.h"
@@ -42,7 +43,8 @@ void require_listener(const DrivePlan& plan);
 /// Lines that end in '\n', or "". Throws Error.
 std::string drive_notice(const DrivePlan& plan);
 
-/// Plays it. Throws Error if the load could not begin.
-RunResult drive(const DrivePlan& plan, const Lab& lab);
+/// Plays it; `metrics`, unless null, hears of every sample. Throws Error if the load could not
+/// begin.
+RunResult drive(const DrivePlan& plan, const Lab& lab, MetricsServer* metrics);
 
 }  // namespace ringchurn

@@ -421,6 +421,11 @@ constexpr OptionSpec kSpecs[] = {
     {"jsonl", "FILE", kOneLoad, OptionKind::text, "jsonl",
      [](Options& o, const OptionValues& v) { o.jsonl_path = not_empty(v[0], "a file name, or -"); },
      kOutput, "write each sample as a line of JSON as it is taken;\n- is standard output"},
+    {"metrics", "PORT", kOneLoad, OptionKind::number, "metrics",
+     [](Options& o, const OptionValues& v) {
+       o.metrics_port = static_cast<std::uint16_t>(number(v[0], 1, 65535, "1 to 65535"));
+     },
+     kOutput, "serve the newest sample to Prometheus, at\nhttp://127.0.0.1:PORT/metrics"},
     {"json", "FILE", kConfigured | kMergeBit | kDoctorBit, OptionKind::text, "json",
      [](Options& o, const OptionValues& v) { o.json_path = not_empty(v[0], "a file name, or -"); },
      kOutput, "write the result as JSON; - is standard output"},

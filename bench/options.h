@@ -99,10 +99,11 @@ struct Options {
   std::uint16_t port = 0;         ///< serve: of the first scenario; 0: the kernel picks
   ProgressWish progress = ProgressWish::automatic;
   std::chrono::nanoseconds interval = std::chrono::seconds(1);  ///< of samples, and progress lines
-  std::string json_path;            ///< empty: none. "-" is standard output
-  std::string jsonl_path;           ///< run, drive, serve: of the samples; likewise
-  std::string scenario_name;        ///< scenarios NAME or FOLDER; empty lists all
-  bool as_markdown = false;         ///< scenarios: what every errno means, as a page
+  std::string json_path;                      ///< empty: none. "-" is standard output
+  std::string jsonl_path;                     ///< run, drive, serve: of the samples; likewise
+  std::optional<std::uint16_t> metrics_port;  ///< the same: where Prometheus may ask for them
+  std::string scenario_name;                  ///< scenarios NAME or FOLDER; empty lists all
+  bool as_markdown = false;                   ///< scenarios: what every errno means, as a page
   std::vector<std::string> wanted;  ///< atlas: names, folders, claims, files; empty: everything
   std::string explain;              ///< atlas: the scenario whose story is told, or ""
   Engine engine = Engine::ring;     ///< atlas: syscall plays both, side by side

@@ -340,7 +340,7 @@ LoadFacts Crew::play() {
     if (const std::exception_ptr failure = first_failure()) std::rethrow_exception(failure);
     meter.emplace();
     sampler_.emplace(sampled(*meter), static_cast<Nanoseconds>(options_.interval.count()),
-                     options_.jsonl_path);
+                     LoadSampler::Listeners{options_.jsonl_path, site_.metrics});
     site_.announce();
   } catch (...) {
     stop_ = true;  // nothing is played

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/lab.h"
+#include "bench/metrics_server.h"
 #include "bench/options.h"
 #include "bench/plan.h"
 #include "bench/result.h"
@@ -27,6 +28,7 @@ struct Site {
   /// Called once, when everything is set up and the kernel's counters were read: what it lets in is
   /// counted. May throw; then nothing is played.
   std::function<void()> announce = [] {};
+  MetricsServer* metrics = nullptr;  ///< hears of every sample; null: nobody does
 };
 
 /// Plays plan.arms[0] and judges it. Returns a partial result, marked, after an interruption.

@@ -40,14 +40,20 @@ void BoundedSeries::add(Sample sample) {
   samples.push_back(std::move(sample));
 }
 
-LoadSampler::LoadSampler(Load load, Nanoseconds interval, const std::string& jsonl_path)
-    : load_(std::move(load)), interval_(interval), series_(seconds(interval)), path_(jsonl_path) {
+LoadSampler::LoadSampler(Load load, Nanoseconds interval, const Listeners& listeners)
+    : load_(std::move(load)),
+      interval_(interval),
+      series_(seconds(interval)),
+      path_(listeners.jsonl_path),
+      metrics_(listeners.metrics) {
   if (!path_.empty()) jsonl_.emplace(path_, "the samples");
 }
 
 void LoadSampler::begin(Nanoseconds now) {
   began_ = now;
   due_ = now + interval_;
+  // Prometheus sees a counter grow only from a value that it has seen.
+  if (metrics_) metrics_->publish(sample_json(sample(now, 0, load_.meter.so_far().kernel)));
 }
 
 void LoadSampler::take(Nanoseconds now) {
@@ -78,7 +84,10 @@ Sample LoadSampler::sample(Nanoseconds now, std::uint64_t cpu_ns,
 }
 
 void LoadSampler::hand_on(const Sample& sample) {
-  if (jsonl_) jsonl_->write(sample_json(sample));
+  if (!jsonl_ && !metrics_) return;
+  const std::string line = sample_json(sample);
+  if (jsonl_) jsonl_->write(line);
+  if (metrics_) metrics_->publish(line);
 }
 
 std::vector<Verdict> LoadSampler::verdicts() const {
@@ -92,6 +101,10 @@ std::vector<Verdict> LoadSampler::verdicts() const {
       verdict.remedy = "the lines that are there are whole; the JSON result has the series, too";
     }
     verdicts.push_back(verdict);
+  }
+  if (metrics_ && !metrics_->is_alive()) {
+    verdicts.push_back({"metrics served", false, true, "the process that served them is gone",
+                        "look for who ended it; the load is as it was measured"});
   }
   return verdicts;
 }

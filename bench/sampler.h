@@ -11,6 +11,7 @@
 #include "bench/line_sink.h"
 #include "bench/link.h"
 #include "bench/meter.h"
+#include "bench/metrics_server.h"
 #include "bench/result.h"
 #include "bench/side_network.h"
 
@@ -48,9 +49,14 @@ class LoadSampler {
     const std::list<SideNetwork>& networks;
     std::set<std::string> counters;  ///< of the kernel's, by name
   };
-  /// Writes samples to the file `jsonl_path`, too, unless it is "". Throws Error (kExitUsage) if
-  /// that cannot be written.
-  LoadSampler(Load load, Nanoseconds interval, const std::string& jsonl_path);
+  /// Who hears of the samples besides the result.
+  struct Listeners {
+    std::string jsonl_path;            ///< "": nobody
+    MetricsServer* metrics = nullptr;  ///< null: nobody
+  };
+
+  /// Throws Error (kExitUsage) if the file cannot be written.
+  LoadSampler(Load load, Nanoseconds interval, const Listeners& listeners);
 
   /// The load begins at this moment of clock_ns().
   void begin(Nanoseconds now);
@@ -76,6 +82,7 @@ class LoadSampler {
   BoundedSeries series_;
   std::string path_;
   std::optional<LineSink> jsonl_;
+  MetricsServer* metrics_;
 };
 
 }  // namespace ringchurn

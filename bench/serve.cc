@@ -140,7 +140,7 @@ void check_served(const Options& options, const Plan& plan) {
   }
 }
 
-RunResult serve(const Options& options, const Plan& plan, const Lab& lab) {
+RunResult serve(const Options& options, const Plan& plan, const Lab& lab, MetricsServer* metrics) {
   std::vector<Endpoint> endpoints = listen_for(options, plan);
   const ServedRun run_served = served(plan, endpoints);
   const sockaddr_storage address = endpoints.front().bound();
@@ -151,6 +151,7 @@ RunResult serve(const Options& options, const Plan& plan, const Lab& lab) {
   site.only = Side::server;
   site.endpoints = [&endpoints] { return std::move(endpoints); };
   site.run_id = run_served.run_id;
+  site.metrics = metrics;
   site.announce = [&] {
     tell_ports(run_served);
     if (!options.quiet) tell_what_is_exposed(run_served, address);

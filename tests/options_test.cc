@@ -42,7 +42,7 @@ class OptionsTest : public testing::Test {
           "CONCURRENCY", "THREADS", "LAYOUT",   "FAMILY",  "LAB",         "SEED",
           "JSON",        "CONFIG",  "ONLY",     "EXPLAIN", "RUNS",        "ENGINE",
           "FORMAT",      "SIDES",   "QUIET",    "SERVER",  "NO_COLOR",
-          "PROGRESS",    "INTERVAL", "JSONL"}) {
+          "PROGRESS",    "INTERVAL", "JSONL", "METRICS"}) {
       ::unsetenv(("RINGCHURN_" + std::string(name)).c_str());
     }
   }

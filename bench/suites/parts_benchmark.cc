@@ -83,7 +83,7 @@ void load_sample(benchmark::State& state) {
   const Link link;
   Meter meter;
   const std::list<SideNetwork> none;
-  LoadSampler sampler({{&link}, Side::client, meter, none, {"OutRsts", "TW"}}, 1'000'000'000, "");
+  LoadSampler sampler({{&link}, Side::client, meter, none, {"OutRsts", "TW"}}, 1'000'000'000, {});
   sampler.begin(0);
   for (auto _ : state) sampler.take(sampler.due());
 }
