@@ -69,7 +69,7 @@ std::unique_ptr<MetricsServer> serve_metrics(const Options& options) {
 
 void require_outputs(const Options& options) {
   require_writable(options.json_path);
-  require_writable(options.jsonl_path, "the samples");
+  require_writable(options.jsonl_path, {"the samples", "give another file"});
 }
 
 Lab prepare(const Options& options, const Plan& plan) {

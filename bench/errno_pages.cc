@@ -14,6 +14,7 @@
 #include "bench/atlas.h"
 #include "bench/catalogue.h"
 #include "bench/claims.h"
+#include "bench/text.h"
 
 namespace ringchurn {
 namespace {
@@ -153,16 +154,6 @@ std::vector<Outcome> in_order(const Situations& situations) {
   return outcomes;
 }
 
-/// Text that Markdown would read as markup, in a table.
-std::string escaped(std::string_view text) {
-  std::string safe;
-  for (const char c : text) {
-    if (std::string_view("|<>*[]").find(c) != std::string_view::npos) safe += '\\';
-    safe += c;
-  }
-  return safe;
-}
-
 std::string describe(Outcome outcome) {
   if (is_errno(outcome)) return fmt::format("\"{}\".", strerrordesc_np(static_cast<int>(outcome)));
   const std::string which = "These are the scenarios that expect no errno.";
@@ -192,7 +183,7 @@ std::string anchor(const std::string& heading) {
 
 std::string link_to(const Page& page) {
   constexpr std::string_view kFolder = "scenarios/";
-  return fmt::format("[{}]({})", escaped(first_sentence(page.ring.about)),
+  return fmt::format("[{}]({})", markdown(first_sentence(page.ring.about)),
                      page.file.path.substr(kFolder.size()));
 }
 
@@ -203,7 +194,7 @@ std::string steps_of(const Situation& situation) {
     text += fmt::format("{}{}", i == 0 ? "" : ", ", situation.steps[i]);
   }
   if (!situation.unless.empty()) text += fmt::format(" ({})", situation.unless);
-  return escaped(text);
+  return markdown(text);
 }
 
 std::string section(Outcome outcome, const std::vector<Situation>& situations) {
@@ -211,7 +202,7 @@ std::string section(Outcome outcome, const std::vector<Situation>& situations) {
       fmt::format("\n## {}\n\n{}\n\n| from | situation | at | see it |\n|---|---|---|---|\n",
                   title(outcome), describe(outcome));
   for (const Situation& situation : situations) {
-    text += fmt::format("| {} | {} | {} | `ringchurn atlas {}` |\n", escaped(situation.call),
+    text += fmt::format("| {} | {} | {} | `ringchurn atlas {}` |\n", markdown(situation.call),
                         link_to(*situation.page), steps_of(situation), situation.page->file.name);
   }
   return text;
@@ -223,7 +214,7 @@ std::string contents(const Situations& situations) {
     std::set<std::string> calls;
     for (const Situation& situation : situations.at(outcome)) calls.insert(situation.call);
     text += fmt::format("| [{}](#{}) | {} | {} |\n", outcome_name(outcome), anchor(title(outcome)),
-                        escaped(fmt::format("{}", fmt::join(calls, ", "))),
+                        markdown(fmt::format("{}", fmt::join(calls, ", "))),
                         situations.at(outcome).size());
   }
   return text;
@@ -251,8 +242,8 @@ std::string claims(const std::vector<Page>& pages) {
     for (const std::string& name : claim.shown_by) {
       names += fmt::format("{}`{}`", names.empty() ? "" : ", ", name);
     }
-    text += fmt::format("| {} | {} | {} | {} | {} |\n", claim.id, escaped(claim.claim),
-                        verdict_words(claim.verdict), escaped(claim.note), names);
+    text += fmt::format("| {} | {} | {} | {} | {} |\n", claim.id, markdown(claim.claim),
+                        verdict_words(claim.verdict), markdown(claim.note), names);
   }
   return text;
 }

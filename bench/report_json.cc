@@ -451,9 +451,9 @@ std::string dump(const Json& json) {
   return pretty(json) + '\n';
 }
 
-[[noreturn]] void fail(ExitCode code, std::string_view what, const std::string& path,
+[[noreturn]] void fail(ExitCode code, const OutputKind& kind, const std::string& path,
                        const std::string& why) {
-  throw Error(code, printable(fmt::format("cannot write {} to '{}': {}", what, path, why)));
+  throw Error(code, printable(fmt::format("cannot write {} to '{}': {}", kind.what, path, why)));
 }
 
 /// How `path` is written: as it is (a device, a pipe), or through a temporary file beside it.
@@ -546,21 +546,21 @@ std::string doctor_json(const MachineFacts& facts, const std::vector<Verdict>& v
                {"verdicts", rows_json(verdicts, verdict_json)}});
 }
 
-void require_writable(const std::string& path, std::string_view what) {
+void require_writable(const std::string& path, const OutputKind& kind) {
   if (path.empty() || path == "-") return;
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) {
-    fail(kExitUsage, what, path, "it is a directory; name a file in it");
+    fail(kExitUsage, kind, path, "it is a directory; name a file in it");
   }
   const bool exists = fs::exists(path, ignored);
   if (exists && ::access(path.c_str(), W_OK) != 0) {
-    fail(kExitUsage, what, path, fmt::format("{}; choose another file", std::strerror(errno)));
+    fail(kExitUsage, kind, path, fmt::format("{}; choose another file", std::strerror(errno)));
   }
   const Target target = target_of(path);
   if (target.temporary.empty()) return;
   const int fd = open_target(target);
   if (fd < 0) {
-    fail(kExitUsage, what, path,
+    fail(kExitUsage, kind, path,
          fmt::format("{}; choose a folder that exists and that you may write to",
                      std::strerror(errno)));
   }
@@ -568,17 +568,16 @@ void require_writable(const std::string& path, std::string_view what) {
   ::unlink(target.temporary.c_str());
 }
 
-void write_result(const std::string& path, const std::string& text) {
+void write_result(const std::string& path, const std::string& text, const OutputKind& kind) {
   if (path.empty()) return;
   if (path == "-") {
     const bool written = std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
-    if (!written) fail(kExitCannotRun, kResultName, path, std::strerror(errno));
+    if (!written) fail(kExitCannotRun, kind, path, std::strerror(errno));
     return;
   }
   const int error = write_target(target_of(path), text);
   if (error != 0) {
-    fail(kExitCannotRun, kResultName, path,
-         fmt::format("{}; the report on the terminal holds the result", std::strerror(error)));
+    fail(kExitCannotRun, kind, path, fmt::format("{}; {}", std::strerror(error), kind.remedy));
   }
 }
 

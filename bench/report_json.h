@@ -11,9 +11,6 @@
 
 namespace ringchurn {
 
-/// How messages call what --json writes.
-inline constexpr std::string_view kResultName = "the JSON result";
-
 /// A run, or a comparison, as JSON with a newline at its end. Text that is not UTF-8 (a file's name
 /// may hold any byte) is written with U+FFFD in its place. Throws std::logic_error that names the
 /// field if a number is NaN or infinite: JSON has neither, and no measurement yields one.
@@ -32,14 +29,20 @@ std::string doctor_json(const MachineFacts& facts, const std::vector<Verdict>& v
 /// One sample of a series, on one line without '\n'.
 std::string sample_json(const Sample& sample);
 
+/// What write_result() writes, in the words of a complaint.
+struct OutputKind {
+  const char* what = "the JSON result";
+  const char* remedy = "the report on the terminal holds the result";  ///< if the disk is full
+};
+
 /// Makes sure that write_result() will be able to write `path`, and leaves what is there untouched.
 /// Throws Error (kExitUsage) if it will not. Call it where the write will happen: inside the lab,
-/// in whose user namespace root may write less than outside. `what` is what the message calls it.
-void require_writable(const std::string& path, std::string_view what = kResultName);
+/// in whose user namespace root may write less than outside.
+void require_writable(const std::string& path, const OutputKind& kind = {});
 
 /// Writes `text` to `path`; "-" is standard output and "" is nowhere. A file appears complete or
 /// not at all: it is written as PATH.tmp-PID beside it and renamed. Links are followed; a device or
 /// a pipe is written to as it is. Throws Error (kExitCannotRun).
-void write_result(const std::string& path, const std::string& text);
+void write_result(const std::string& path, const std::string& text, const OutputKind& kind = {});
 
 }  // namespace ringchurn

@@ -103,6 +103,15 @@ std::string printable(std::string_view text) {
   return safe;
 }
 
+std::string markdown(std::string_view text) {
+  std::string safe;
+  for (const char c : text) {
+    if (std::string_view("|<>*[]").find(c) != std::string_view::npos) safe += '\\';
+    safe += c;
+  }
+  return safe;
+}
+
 std::size_t display_width(std::string_view text) {
   std::size_t width = 0;
   for (const Character& character : characters(text)) width += character.columns;

@@ -25,6 +25,9 @@ std::string grouped(double number, int decimals);
 /// Safe to print: control characters and what is not UTF-8 become '?'.
 std::string printable(std::string_view text);
 
+/// Text that Markdown would read as markup, in a table. Backticks stay: they mean code there, too.
+std::string markdown(std::string_view text);
+
 /// Columns that printable `text` takes: 2 for East Asian wide characters and emoji, 0 for combining
 /// marks (most of them), 1 for the rest.
 std::size_t display_width(std::string_view text);
