@@ -86,6 +86,14 @@ constexpr CommandSpec kCommands[] = {
      "DRIVE.json SERVE.json [--json FILE]",
      "  ringchurn merge drive.json serve.json\n"
      "  ringchurn merge drive.json serve.json --json both.json\n"},
+    {"export", Command::export_result, kExportBit, "a result in the format of another program",
+     "Writes a result of any command in the format of another program, for CI,\n"
+     "dashboards and spreadsheets.",
+     "RESULT.json [--format NAME] [-o FILE]",
+     "  ringchurn export result.json --format markdown >> \"$GITHUB_STEP_SUMMARY\"\n"
+     "  ringchurn export result.json --format junit -o ringchurn.xml\n"
+     "  ringchurn export compare.json --format google-benchmark --rows blocks\n"
+     "  ringchurn export run.json --format hgrm --histogram graceful/teardown\n"},
     {"doctor", Command::doctor, kDoctorBit,
      "whether this machine can measure, and what stands in its way",
      "Tries io_uring and the private network, and looks at limits, settings, CPUs and\n"
@@ -143,6 +151,8 @@ std::string option_help(const OptionSpec& spec) {
                      : spec.positional ? fmt::format("  {}", spec.value)
                      : spec.kind == OptionKind::flag
                          ? fmt::format("  --{}", spec.name)
+                     : spec.letter != nullptr
+                         ? fmt::format("  -{}, --{} {}", spec.letter, spec.name, spec.value)
                          : fmt::format("  --{} {}", spec.name, spec.value);
   if (text.size() + 2 > kHelpColumn) text += '\n' + std::string(kHelpColumn, ' ');
   text.append(text.size() < kHelpColumn ? kHelpColumn - text.size() : 0, ' ');

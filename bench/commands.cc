@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 #include "bench/atlas.h"
@@ -17,6 +18,7 @@
 #include "bench/doctor.h"
 #include "bench/drive.h"
 #include "bench/errno_pages.h"
+#include "bench/exports/exports.h"
 #include "bench/gate.h"
 #include "bench/interrupt.h"
 #include "bench/kernel_counters.h"
@@ -26,6 +28,7 @@
 #include "bench/plan.h"
 #include "bench/progress.h"
 #include "bench/read_result.h"
+#include "bench/recorded.h"
 #include "bench/report_atlas.h"
 #include "bench/report_json.h"
 #include "bench/report_story.h"
@@ -33,6 +36,7 @@
 #include "bench/run.h"
 #include "bench/serve.h"
 #include "bench/sweep.h"
+#include "bench/text.h"
 #include "bench/verdicts.h"
 #include "ring/ring.h"
 #include "workloads/scenario_file.h"
@@ -288,6 +292,22 @@ ExitCode perform_merge(const Options& options) {
   return conclude(options, merge(one, other, options.command_line));
 }
 
+ExitCode perform_export(const Options& options) {
+  constexpr OutputKind kExport = {"the export", "free space, or choose another file"};
+  const std::string& path = options.output_path;
+  std::error_code none;
+  if (path != "-" && std::filesystem::equivalent(options.recorded, path, none)) {
+    throw Error(kExitUsage, printable(fmt::format("'{}' is the result itself; choose another file "
+                                                  "to write the export to",
+                                                  path)));
+  }
+  const RecordedResult result = read_recorded(options.recorded);
+  const std::string text = export_result(result, options.exported);
+  require_writable(path, kExport);
+  write_result(path, text, kExport);
+  return kExitGood;
+}
+
 /// The list as wide as the terminal, or as it is for a program that reads it.
 std::string listed(const std::vector<ScenarioFile>& files, const Options& options) {
   constexpr unsigned kWholeLines = 1000;
@@ -356,6 +376,8 @@ ExitCode perform(const Options& options) {
       return perform_scenarios(options);
     case Command::merge:
       return perform_merge(options);
+    case Command::export_result:
+      return perform_export(options);
     case Command::doctor:
       return perform_doctor(options);
     case Command::completion:

@@ -85,6 +85,17 @@ bool flag(const OptionValue& value) {
   return choice<bool>(value, {{"true", true}, {"false", false}, {"1", true}, {"0", false}});
 }
 
+ExportFormat export_format(const OptionValue& value) {
+  using enum ExportFormat;
+  std::string names;
+  for (const ExportFormat format : {google_benchmark, bmf, github_smaller, go_benchmark, csv, junit,
+                                    openmetrics, markdown, hgrm}) {
+    if (value.text == format_name(format)) return format;
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", format_name(format));
+  }
+  reject(value, fmt::format("is not known; give one of {}", names));
+}
+
 /// An arm as typed, once parse_mix() has found its form good.
 const std::string& arm(const OptionValue& value) {
   not_empty(value, "a scenario's name, FILE.toml or a mix such as graceful=70,rst-client=30");
@@ -228,6 +239,7 @@ constexpr unsigned kMixed =
 
 constexpr const char* kWhat = "What is played";
 constexpr const char* kMerged = "What is merged";
+constexpr const char* kExported = "What is exported";
 constexpr const char* kAmount = "How much of it";
 constexpr const char* kWhere = "Where and how";
 constexpr const char* kOutput = "Output and configuration";
@@ -240,6 +252,9 @@ constexpr OptionSpec kSpecs[] = {
      true, true},
     {"sides", "RESULT.json", kMergeBit, OptionKind::list, "sides", apply_sides, kMerged,
      "two: what drive --json wrote, and what serve --json\nwrote, in either order", true},
+    {"result", "RESULT.json", kExportBit, OptionKind::text, "result",
+     [](Options& o, const OptionValues& v) { o.recorded = not_empty(v[0], "a result file"); },
+     kExported, "what --json of any command wrote", true},
     {"server", "COMMAND", kCompareBit, OptionKind::commands, "servers",
      [](Options& o, const OptionValues& v) {
        for (const OptionValue& value : v) o.servers.push_back(not_empty(value, "a command"));
@@ -434,6 +449,32 @@ constexpr OptionSpec kSpecs[] = {
        o.as_markdown = choice<bool>(v[0], {{"text", false}, {"markdown", true}});
      },
      kOutput, "markdown: a page that says for every errno when it\nmeans what (default: text)"},
+    {"format", "NAME", kExportBit, OptionKind::text, "format",
+     [](Options& o, const OptionValues& v) { o.exported.format = export_format(v[0]); }, kOutput,
+     "google-benchmark, bmf, github-smaller, go-benchmark,\ncsv, junit, openmetrics, markdown or "
+     "hgrm\n(default: markdown). openmetrics is also what\nPrometheus and node_exporter's "
+     "textfiles "
+     "read"},
+    {"rows", "metrics|blocks", kExportBit, OptionKind::text, "rows",
+     [](Options& o, const OptionValues& v) {
+       o.exported.rows = choice<ExportRows>(
+           v[0], {{"metrics", ExportRows::metrics}, {"blocks", ExportRows::blocks}});
+     },
+     kOutput,
+     "google-benchmark, go-benchmark: a row for each\nnumber, or for each block of a comparison "
+     "as its\nrepetitions (default: metrics)"},
+    {"histogram", "SCENARIO/PHASE", kExportBit, OptionKind::text, "histogram",
+     [](Options& o, const OptionValues& v) {
+       o.exported.histogram = not_empty(v[0], "graceful/teardown");
+     },
+     kOutput,
+     "hgrm: which one; PHASE is connect, first_byte,\nteardown or lifetime (default: lifetime of "
+     "the only\nscenario)"},
+    {"output", "FILE", kExportBit, OptionKind::text, "output",
+     [](Options& o, const OptionValues& v) {
+       o.output_path = not_empty(v[0], "a file name, or -");
+     },
+     kOutput, "where to; - is standard output (default: -)", false, false, "o"},
     {"quiet", "", kConfigured | kMergeBit | kDoctorBit, OptionKind::flag, "quiet",
      [](Options& o, const OptionValues& v) { o.quiet = flag(v[0]); }, kOutput,
      "no report, no notice, no live line: what fails, one\n"

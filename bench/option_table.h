@@ -36,6 +36,7 @@ enum CommandBit : unsigned {
   kMergeBit = 64,
   kSweepBit = 128,
   kGateBit = 256,
+  kExportBit = 512,
   kDoctorBit = 1024,
   kCompletionBit = 2048,
   kManBit = 4096,
@@ -58,6 +59,7 @@ struct OptionSpec {
   const char* help;              ///< "\n" where a line of the help ends
   bool positional = false;       ///< words without a name on the command line
   bool names_scenarios = false;  ///< a value names scenarios, or files of them
+  const char* letter = nullptr;  ///< "o": -o says the same
 
   bool belongs_to(unsigned command_bits) const { return (commands & command_bits) != 0; }
   /// How the command line names it.

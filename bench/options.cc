@@ -118,7 +118,8 @@ void add_options(CLI::App& app, const CommandSpec& command) {
       app.add_flag(spec.flag())->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
       continue;
     }
-    CLI::Option* option = app.add_option(spec.flag());
+    const std::string letter = spec.letter == nullptr ? "" : fmt::format("-{},", spec.letter);
+    CLI::Option* option = app.add_option(letter + spec.flag());
     option->type_name(spec.value)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     if (spec.positional) option->expected(0, CLI::detail::expected_max_vector_size);
     option->allow_extra_args(spec.positional);
@@ -472,6 +473,24 @@ void check_outputs(const Options& options) {
                          options.jsonl_path));
 }
 
+/// What is exported, and that each option has something to say about it.
+void check_export(const Options& options) {
+  if (options.command != Command::export_result) return;
+  const ExportRequest& request = options.exported;
+  if (options.recorded.empty()) {
+    fail_usage("export needs a result: give a file that ringchurn's --json wrote");
+  }
+  if (request.rows && request.format != ExportFormat::google_benchmark &&
+      request.format != ExportFormat::go_benchmark) {
+    fail_usage(fmt::format("--rows is about google-benchmark and go-benchmark: leave it out for {}",
+                           format_name(request.format)));
+  }
+  if (!request.histogram.empty() && request.format != ExportFormat::hgrm) {
+    fail_usage(
+        fmt::format("--histogram is about hgrm: leave it out for {}", format_name(request.format)));
+  }
+}
+
 /// The command line as a shell would read it back.
 std::string quoted(int argc, const char* const* argv) {
   constexpr std::string_view kPlain =
@@ -519,6 +538,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   check_gate(options);
   check_drive(options);
   check_outputs(options);
+  check_export(options);
   if (options.command == Command::merge && options.sides.size() != 2) {
     fail_usage(
         fmt::format("merge takes two results, not {}: what drive --json wrote, and what "

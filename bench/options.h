@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/exports/exports.h"
 #include "bench/lab.h"
 #include "bench/pacer.h"
 #include "workloads/script.h"
@@ -26,6 +27,7 @@ enum class Command {
   gate,
   atlas,
   scenarios,
+  export_result,
   doctor,
   completion,
   man
@@ -112,6 +114,9 @@ struct Options {
   Shell shell = Shell::bash;        ///< completion: whose
   bool quiet = false;               ///< what fails, and nothing else
   bool no_color = false;            ///< of NO_COLOR, terminal_style() knows
+  std::string recorded;             ///< export: the result
+  ExportRequest exported;           ///< export: how
+  std::string output_path = "-";    ///< export: where to; "-" is standard output
   std::string command_line;         ///< as typed
 };
 

@@ -3,6 +3,7 @@
 #include "bench/options.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
+#include <set>
 #include <sstream>
 
 #include "bench/option_table.h"
@@ -233,6 +235,15 @@ TEST_F(OptionsTest, MistakesOnTheCommandLineGetOneLine) {
       {{"compare", "--connections", "5"}, "compare has no option --connections"},
       {{"scenarios", "--seed", "1"}, "scenarios has no option --seed"},
       {{"scenarios", "--format", "html"}, "--format: 'html' is not known; give text or markdown"},
+      {{"export"}, "export needs a result"},
+      {{"export", ""}, "RESULT.json is empty"},
+      {{"export", "a.json", "b.json"}, "RESULT.json is given 2 times"},
+      {{"export", "a.json", "--format", "xml"}, "--format: 'xml' is not known; give one of google"},
+      {{"export", "a.json", "--rows", "all"}, "--rows: 'all' is not known; give metrics or blocks"},
+      {{"export", "a.json", "--rows", "blocks"}, "leave it out for markdown"},
+      {{"export", "a.json", "--histogram", "graceful"}, "--histogram is about hgrm"},
+      {{"export", "a.json", "-o", ""}, "--output is empty"},
+      {{"run", "-o", "x"}, "unknown option -o"},
       {{"atlas", "--seed", "1"}, "atlas has no option --seed"},
       {{"atlas", "--engine", "epoll"}, "--engine: 'epoll' is not known; give ring or syscall"},
       {{"atlas", "--explain", ""}, "--explain is empty"},
@@ -416,6 +427,21 @@ TEST_F(OptionsTest, ScenariosAreListedAsTextOrAsAPage) {
   EXPECT_TRUE(parse({"scenarios", "--format", "markdown"})->as_markdown);
 }
 
+TEST_F(OptionsTest, AnExportHasAFormatAndAPlace) {
+  const auto plain = parse({"export", "a.json"});
+  EXPECT_EQ(plain->recorded, "a.json");
+  EXPECT_EQ(plain->exported.format, ExportFormat::markdown);
+  EXPECT_EQ(plain->output_path, "-");
+  const auto rows = parse({"export", "--format", "go-benchmark", "--rows", "blocks", "a.json"});
+  EXPECT_EQ(rows->exported.format, ExportFormat::go_benchmark);
+  EXPECT_EQ(rows->exported.rows, ExportRows::blocks);
+  const auto hgrm =
+      parse({"export", "a.json", "-o", "a.hgrm", "--format", "hgrm", "--histogram", "x/teardown"});
+  EXPECT_EQ(hgrm->output_path, "a.hgrm");
+  EXPECT_EQ(hgrm->exported.histogram, "x/teardown");
+  EXPECT_EQ(parse({"export", "a.json", "--output", "b"})->output_path, "b");
+}
+
 TEST_F(OptionsTest, ScenariosTakesOneName) {
   EXPECT_EQ(parse({"scenarios"})->scenario_name, "");
   EXPECT_EQ(parse({"scenarios", "half-close"})->scenario_name, "half-close");
@@ -450,11 +476,18 @@ TEST_F(OptionsTest, HelpFitsIntoEightyColumnsAndEndsWithTheExitCodes) {
 }
 
 TEST_F(OptionsTest, HelpNamesEveryOptionOfItsCommandAndNoOther) {
+  const auto entry = [](const OptionSpec& spec) {
+    const std::string letter = spec.letter == nullptr ? "" : fmt::format("-{}, ", spec.letter);
+    return fmt::format("\n  {}{} ", letter, spec.positional ? spec.value : spec.flag());
+  };
   for (const CommandSpec& command : command_specs()) {
     const std::string help = command_help(command);
+    std::set<std::string> own;  // commands may have options of one name that differ
     for (const OptionSpec& spec : option_specs()) {
-      const std::string entry = "\n  " + (spec.positional ? spec.value : spec.flag()) + ' ';
-      EXPECT_EQ(help.find(entry) != help.npos, spec.belongs_to(command.bit)) << entry;
+      if (spec.belongs_to(command.bit)) own.insert(entry(spec));
+    }
+    for (const OptionSpec& spec : option_specs()) {
+      EXPECT_EQ(help.find(entry(spec)) != help.npos, own.contains(entry(spec))) << entry(spec);
     }
   }
 }
