@@ -15,6 +15,12 @@ std::optional<Estimate> read_estimate(const JsonField& json, const char* value, 
   return Estimate{json[value].number(), json[low].number(), json[high].number()};
 }
 
+/// Younger than the rest: a file that an earlier version wrote has none.
+std::optional<double> read_younger(const JsonField& json, const char* name) {
+  const auto field = json.find(name);
+  return field ? unless_null(*field, &JsonField::number) : std::nullopt;
+}
+
 ArmResult read_arm(const JsonField& json) {
   ArmResult arm;
   arm.name = json["name"].text();
@@ -23,6 +29,8 @@ ArmResult read_arm(const JsonField& json) {
   arm.ratio = read_estimate(json, "ratio", "ci_low", "ci_high");
   arm.difference_us = read_estimate(json, "difference", "difference_ci_low", "difference_ci_high");
   arm.blocks_left_out = json["blocks_left_out"].small_count();
+  arm.segments_per_connection = read_younger(json, "segments_per_connection");
+  arm.time_wait_per_connection = read_younger(json, "time_wait_per_connection");
   return arm;
 }
 
@@ -49,6 +57,8 @@ void read_comparison(const JsonField& json, CompareResult& result) {
   baseline.name = json["baseline"].text();
   baseline.connections = json["baseline_connections"].count();
   baseline.cpu_us_per_connection = json["baseline_value"].number();
+  baseline.segments_per_connection = read_younger(json, "baseline_segments_per_connection");
+  baseline.time_wait_per_connection = read_younger(json, "baseline_time_wait_per_connection");
   result.arms = {baseline};
   for (const JsonField& arm : json["arms"].elements()) result.arms.push_back(read_arm(arm));
   const JsonField a_a = json["a_a"];
@@ -58,29 +68,34 @@ void read_comparison(const JsonField& json, CompareResult& result) {
   result.slice_ms = json["slice_ms"].number();
   result.measured_s = json["measured_s"].number();
   result.sentence = json["sentence"].text();
-  // Younger than the rest: a file that an earlier version wrote has none.
   if (const auto slices = json.find("slices")) {
     result.slices = read_slices(*slices, result.arms.size());
   }
 }
 
-RecordedSweep read_sweep(const JsonField& json) {
-  RecordedSweep sweep{json["scenario"].text(), {}};
-  for (const JsonField& json_point : json["points"].elements()) {
-    const auto objective = [&](const char* name) {
-      return unless_null(json_point[name], &JsonField::number);
-    };
-    RecordedPoint point;
-    point.arm = json_point["arm"].text();
-    for (const auto& [name, value] : json_point["values"].members()) {
+/// A figure and, beside it, [low, high].
+std::optional<Estimate> read_estimate(const JsonField& value, const JsonField& ends) {
+  if (value.is_null()) return std::nullopt;
+  const std::vector<JsonField> interval = ends.elements();
+  if (interval.size() != 2) ends.reject("is not [low, high]");
+  return Estimate{value.number(), interval[0].number(), interval[1].number()};
+}
+
+Sweep read_sweep(const JsonField& json) {
+  Sweep sweep{json["scenario"].text(), {}};
+  for (const JsonField& row : json["points"].elements()) {
+    SweepPoint point;
+    point.arm = row["arm"].text();
+    for (const auto& [name, value] : row["values"].members()) {
       point.values.emplace_back(name, value.text());
     }
-    point.cpu_us_per_connection = objective("cpu_us_per_connection");
-    point.teardown_p99_us = objective("teardown_p99_us");
-    point.time_wait_per_connection = objective("time_wait_per_connection");
-    point.lost_bytes_per_connection = objective("lost_bytes_per_connection");
-    point.errors_per_connection = objective("errors_per_connection");
-    point.on_front = json_point["on_front"].flag();
+    point.cpu_us_per_connection = read_estimate(row["cpu_us_per_connection"], row["cpu_us_ci"]);
+    point.teardown_p99_us = read_estimate(row["teardown_p99_us"], row["teardown_p99_us_ci"]);
+    point.time_wait_per_connection =
+        unless_null(row["time_wait_per_connection"], &JsonField::number);
+    point.lost_bytes_per_connection = row["lost_bytes_per_connection"].number();
+    point.errors_per_connection = row["errors_per_connection"].number();
+    point.on_front = row["on_front"].flag();
     sweep.points.push_back(std::move(point));
   }
   return sweep;
@@ -180,9 +195,9 @@ RecordedResult read_recorded(const std::string& path) {
     CompareResult& load = recorded.load.emplace();
     load.run = read_run(json);
     if (const auto comparison = json.find("comparison")) read_comparison(*comparison, load);
+    if (const auto sweep = json.find("sweep")) load.sweep = read_sweep(*sweep);
     recorded.context = load.run.context;
   }
-  if (const auto sweep = json.find("sweep")) recorded.sweep = read_sweep(*sweep);
   for (const JsonField& verdict : json["verdicts"].elements()) {
     recorded.verdicts.push_back(read_verdict(verdict));
   }

@@ -4,27 +4,12 @@
 
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "bench/atlas.h"
 #include "bench/result.h"
 
 namespace ringchurn {
-
-/// One arm of a sweep: its parameters, and what came of each objective. Smaller is better in all.
-struct RecordedPoint {
-  std::string arm;
-  std::vector<std::pair<std::string, std::string>> values;  ///< parameter, value
-  std::optional<double> cpu_us_per_connection, teardown_p99_us, time_wait_per_connection,
-      lost_bytes_per_connection, errors_per_connection;
-  bool on_front = false;  ///< no other point is at least as good in all, and better in one
-};
-
-struct RecordedSweep {
-  std::string scenario;
-  std::vector<RecordedPoint> points;
-};
 
 /// What a gate decided.
 struct RecordedGate {
@@ -46,9 +31,9 @@ struct RecordedGate {
 struct RecordedResult {
   std::string path;
   Context context;  ///< without `load`, as far as read_origin() goes
-  /// The account of connections, and, unless `arms` is empty, the comparison.
+  /// The account of connections, and, unless `arms` is empty, the comparison, with a sweep's
+  /// points.
   std::optional<CompareResult> load;
-  std::optional<RecordedSweep> sweep;
   std::optional<RecordedGate> gate;
   std::optional<AtlasResult> atlas;  ///< entries, without stories; no claims
   std::vector<Verdict> verdicts;

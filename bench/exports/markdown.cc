@@ -137,20 +137,20 @@ std::string comparison(const CompareResult& result) {
       rows);
 }
 
-std::string sweep(const RecordedSweep& swept) {
+std::string sweep(const Sweep& swept) {
   std::vector<Row> rows;
-  for (const RecordedPoint& point : swept.points) {
+  for (const SweepPoint& point : swept.points) {
     rows.push_back({plain(point.arm), point.on_front ? "yes" : "",
-                    number_or_dash(point.cpu_us_per_connection, 2),
-                    number_or_dash(point.teardown_p99_us, 1),
+                    interval_or_dash(point.cpu_us_per_connection, 2),
+                    interval_or_dash(point.teardown_p99_us, 1),
                     number_or_dash(point.time_wait_per_connection, 3),
-                    number_or_dash(point.lost_bytes_per_connection, 1),
-                    number_or_dash(point.errors_per_connection, 3)});
+                    grouped(point.lost_bytes_per_connection, 1),
+                    grouped(point.errors_per_connection, 3)});
   }
-  return table(
-      fmt::format("Sweep of {}", plain(swept.scenario)),
-      {"arm", "on the front", "CPU us", "teardown p99 us", "TIME_WAIT", "lost bytes", "errors"}, 2,
-      rows);
+  return table(fmt::format("Sweep of {}", plain(swept.scenario)),
+               {"arm", "on the front", "CPU us \\[95%\\]", "teardown p99 us \\[95%\\]", "TIME_WAIT",
+                "lost bytes", "errors"},
+               2, rows);
 }
 
 std::string cost(const Cost& of) {
@@ -219,7 +219,7 @@ std::string markdown_export(const RecordedResult& result) {
   if (result.gate) text += gate_ratio(*result.gate) + requirements(*result.gate);
   if (result.load) {
     const CompareResult& load = *result.load;
-    if (result.sweep) text += sweep(*result.sweep);
+    if (load.sweep) text += sweep(*load.sweep);
     text += result.is_comparison() ? comparison(load) : cost(load.run.cost);
     text += latency(load.run) + errors(load.run.errors);
   }

@@ -34,9 +34,9 @@ constexpr MetricFamily kLostPerConnection = {"lost_bytes_per_connection", "bytes
                                              "connection_lost_bytes", "lost-B/conn",
                                              "Bytes per connection that were sent and never "
                                              "received"};
-constexpr MetricFamily kErrorsPerConnection = {"errors_per_connection", "errors",
-                                               "connection_errors", "errors/conn",
-                                               "Errors per connection, expected ones too"};
+constexpr MetricFamily kErrorsPerConnection = {
+    "errors_per_connection", "errors", "connection_errors", "errors/conn",
+    "Outcomes per connection other than success and EOF"};
 constexpr MetricFamily kRatio = {"cpu_ratio", "1", "cpu_ratio", "cpu-ratio",
                                  "CPU time of a connection over the baseline's"};
 constexpr MetricFamily kDifference = {"cpu_difference_us_per_connection", "us",
@@ -217,16 +217,17 @@ void add_comparison(const CompareResult& comparison, Collector& to) {
     to.add(kRatio, arm.ratio, Better::smaller);
     // It passes through zero, where no reader's "10% worse" means anything.
     to.add(kDifference, arm.difference_us, Better::neither);
+    to.add(kSegments, arm.segments_per_connection, Better::smaller);
+    to.add(kTimeWait, arm.time_wait_per_connection, Better::smaller);
   }
   to.about(SubjectKind::control, "", comparison.blocks);
   to.add(kRatio, comparison.a_a, Better::neither);
 }
 
-/// What the points have beside the arms' CPU time and the scenarios' latencies.
-void add_sweep(const RecordedSweep& sweep, Collector& to) {
-  for (const RecordedPoint& point : sweep.points) {
+/// What the points have beside the arms' figures and the scenarios' latencies.
+void add_sweep(const Sweep& sweep, Collector& to) {
+  for (const SweepPoint& point : sweep.points) {
     to.about(SubjectKind::arm, point.arm, 0);
-    to.add(kTimeWait, point.time_wait_per_connection, Better::smaller);
     to.add(kLostPerConnection, point.lost_bytes_per_connection, Better::smaller);
     to.add(kErrorsPerConnection, point.errors_per_connection, Better::smaller);
   }
@@ -300,7 +301,7 @@ std::vector<Metric> metrics_of(const RecordedResult& result) {
     const RunResult& run = result.load->run;
     // The arms' figures are a comparison's; those of all together depend on what was compared.
     if (result.is_comparison()) add_comparison(*result.load, metrics);
-    if (result.sweep) add_sweep(*result.sweep, metrics);
+    if (result.load->sweep) add_sweep(*result.load->sweep, metrics);
     if (!result.is_comparison()) add_cost(run.cost, metrics);
     if (run.open_loop) add_open_loop(*run.open_loop, metrics);
     for (const ScenarioResult& scenario : run.scenarios) {
