@@ -57,7 +57,7 @@ constexpr CommandSpec kCommands[] = {
      "turn; or results on file, which were measured under equal conditions.",
      "[--baseline WHAT] --candidate WHAT [options]",
      "  ringchurn gate --baseline graceful --candidate mine.toml --margin 3%\n"
-     "  ringchurn gate --baseline 'nginx -c old.conf' --candidate 'nginx -c new.conf' \\\n"
+     "  ringchurn gate --baseline 'nginx -c a.conf' --candidate 'nginx -c b.conf' \\\n"
      "      --scenario http-close\n"
      "  ringchurn gate --baseline 'old/ringchurn run --duration 1s --json -' \\\n"
      "      --candidate 'new/ringchurn run --duration 1s --json -'\n"
