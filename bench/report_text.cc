@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/requirement.h"
 #include "bench/sweep.h"
 
 namespace ringchurn {
@@ -475,17 +476,6 @@ std::string compare_report(const CompareResult& result, const TextStyle& style) 
   return text;
 }
 
-namespace {
-
-std::string what_it_is(const RequirementResult& row) {
-  if (!row.value) return "not measured";
-  if (row.text.starts_with("latency.")) return grouped(*row.value / 1e3, 1) + " us";
-  const bool is_whole = *row.value == std::floor(*row.value);
-  return grouped(*row.value, is_whole ? 0 : 3);
-}
-
-}  // namespace
-
 std::string gate_failures(const GateResult& result) {
   std::string lines = failures(result.verdicts);
   if (result.gate.verdict == GateVerdict::fine) return lines;
@@ -508,7 +498,7 @@ std::string gate_report(const GateResult& result, const TextStyle& style) {
   Table requirements({{""}, {"required", false, true}, {"it is", true}});
   for (const RequirementResult& row : gate.requirements) {
     requirements.add(
-        {row.ok ? Cell("ok", Tint::good) : Cell("FAIL", Tint::bad), row.text, what_it_is(row)});
+        {row.ok ? Cell("ok", Tint::good) : Cell("FAIL", Tint::bad), row.text, measured_text(row)});
   }
   if (!requirements.empty()) body += '\n' + requirements.text(style);
   const Tint tint = gate.verdict == GateVerdict::fine ? Tint::good : Tint::bad;

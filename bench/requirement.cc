@@ -228,4 +228,11 @@ bool is_met(const Requirement& requirement, std::optional<double> value) {
   return false;
 }
 
+std::string measured_text(const RequirementResult& result) {
+  if (!result.value) return "not measured";
+  if (result.text.starts_with("latency.")) return grouped(*result.value / 1e3, 1) + " us";
+  const bool is_whole = *result.value == std::floor(*result.value);
+  return grouped(*result.value, is_whole ? 0 : 3);
+}
+
 }  // namespace ringchurn

@@ -32,4 +32,7 @@ std::optional<double> metric_value(const std::string& metric, const RunResult& r
 /// Whether `value` is what the requirement asks for.
 bool is_met(const Requirement& requirement, std::optional<double> value);
 
+/// What it was held against, with its unit: "61.3 us", "0", "not measured".
+std::string measured_text(const RequirementResult& result);
+
 }  // namespace ringchurn
