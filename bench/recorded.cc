@@ -101,20 +101,27 @@ Sweep read_sweep(const JsonField& json) {
   return sweep;
 }
 
-RecordedGate read_gate(const JsonField& json) {
-  RecordedGate gate;
-  gate.verdict = json["verdict"].text();
-  if (gate.verdict != "fine" && gate.verdict != "regression" && gate.verdict != "undecided") {
-    json["verdict"].reject("is none of fine, regression, undecided");
+GateVerdict read_gate_verdict(const JsonField& json) {
+  const std::string name = json.text();
+  using enum GateVerdict;
+  for (const GateVerdict verdict : {fine, regression, undecided}) {
+    if (name == gate_verdict_name(verdict)) return verdict;
   }
-  gate.metric = json["metric"].text();
-  gate.margin = json["margin"].number();
+  json.reject("is none of fine, regression, undecided");
+}
+
+Gate read_gate(const JsonField& json) {
+  Gate gate;
+  gate.verdict = read_gate_verdict(json["verdict"]);
   gate.method = json["method"].text();
-  gate.baseline = json["baseline"].text();
+  gate.baseline = unless_null(json["baseline"], &JsonField::text).value_or("");
   gate.candidate = json["candidate"].text();
+  gate.margin = json["margin"].number();
+  gate.baseline_value = unless_null(json["baseline_value"], &JsonField::number);
+  gate.candidate_value = unless_null(json["candidate_value"], &JsonField::number);
   const JsonField ratio = json["ratio"];
   if (!ratio.is_null()) gate.ratio = read_estimate(ratio, "value", "ci_low", "ci_high");
-  gate.pairs = json["pairs"].count();
+  gate.pairs = json["pairs"].small_count();
   for (const JsonField& row : json["requirements"].elements()) {
     gate.requirements.push_back(
         {row["text"].text(), unless_null(row["value"], &JsonField::number), row["ok"].flag()});

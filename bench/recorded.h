@@ -11,22 +11,6 @@
 
 namespace ringchurn {
 
-/// What a gate decided.
-struct RecordedGate {
-  struct Requirement {
-    std::string text;             ///< "errors.unexpected == 0"
-    std::optional<double> value;  ///< what it was held against; empty: it was not measured
-    bool ok = false;
-  };
-  std::string verdict;  ///< "fine", "regression" or "undecided"
-  std::string metric, method, baseline, candidate;
-  double margin = 0;  ///< 0.05: a ratio of up to 1.05 is fine
-  std::optional<Estimate> ratio;
-  std::uint64_t pairs = 0;
-  std::vector<Requirement> requirements;
-  std::string sentence;  ///< the answer in words
-};
-
 /// What one file holds. What its command does not write is empty.
 struct RecordedResult {
   std::string path;
@@ -34,7 +18,7 @@ struct RecordedResult {
   /// The account of connections, and, unless `arms` is empty, the comparison, with a sweep's
   /// points.
   std::optional<CompareResult> load;
-  std::optional<RecordedGate> gate;
+  std::optional<Gate> gate;
   std::optional<AtlasResult> atlas;  ///< entries, without stories; no claims
   std::vector<Verdict> verdicts;
   bool interrupted = false;

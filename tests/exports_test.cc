@@ -30,13 +30,6 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
-/// A comparison with another field beside it.
-std::string with(const char* key, const char* value) {
-  auto json = ordered_json::parse(compare_json(sample_comparison()));
-  json[key] = ordered_json::parse(value);
-  return json.dump();
-}
-
 CompareResult sample_sweep() {
   CompareResult result = sample_comparison();
   result.arms[0].time_wait_per_connection = 1.0;
@@ -55,20 +48,36 @@ CompareResult sample_sweep() {
 
 std::string swept() { return compare_json(sample_sweep()); }
 
-constexpr const char* kGate = R"({"verdict": "undecided", "metric": "cpu_us_per_connection",
-    "margin": 0.05, "method": "programs", "baseline": "old", "candidate": "new <1>",
-    "ratio": {"value": 1.04, "ci_low": 1.01, "ci_high": 1.07}, "pairs": 40,
-    "requirements": [{"text": "errors.unexpected == 0", "value": 0.0, "ok": true},
-                     {"text": "latency.teardown.p99 < 5ms", "value": null, "ok": false}],
-    "sentence": "new costs 4% more & nobody knows"})";
+GateResult sample_gate() {
+  GateResult result;
+  result.gate.verdict = GateVerdict::undecided;
+  result.gate.method = "programs";
+  result.gate.baseline = "old";
+  result.gate.candidate = "new <1>";
+  result.gate.margin = 0.05;
+  result.gate.baseline_value = 20;
+  result.gate.candidate_value = 20.8;
+  result.gate.ratio = Estimate{1.04, 1.01, 1.07};
+  result.gate.pairs = 40;
+  result.gate.requirements = {{"errors.unexpected == 0", 0.0, true},
+                              {"latency.teardown.p99 < 5ms", {}, false}};
+  result.gate.sentence = "undecided: new costs 4% more & nobody knows";
+  result.context = sample_context();
+  result.verdicts = sample_comparison().run.verdicts;
+  return result;
+}
 
 /// The result of a gate that has no account: of programs.
-std::string gated() {
-  auto json = ordered_json::parse(with("gate", kGate));
-  for (const char* key : {"scenarios", "errors", "kernel", "pace", "cost", "comparison"}) {
-    json.erase(key);
-  }
-  return json.dump();
+std::string gated() { return gate_json(sample_gate()); }
+
+/// That of arms.
+std::string gated_arms() {
+  GateResult result = sample_gate();
+  result.gate.method = "in-process";
+  result.gate.baseline = "graceful";
+  result.gate.candidate = "rst-client";
+  result.comparison = sample_comparison();
+  return gate_json(result);
 }
 
 class Exports : public testing::Test {
@@ -131,9 +140,20 @@ TEST_F(Exports, AGateIsReadWithoutAnAccount) {
   const RecordedResult result = read(gated());
   EXPECT_FALSE(result.load);
   ASSERT_TRUE(result.gate);
-  EXPECT_EQ(result.gate->verdict, "undecided");
-  EXPECT_EQ(result.gate->requirements.at(0).value, 0.0);
-  EXPECT_EQ(result.gate->requirements.at(1).value, std::nullopt);
+  GateResult again = sample_gate();
+  again.gate = *result.gate;
+  again.verdicts = result.verdicts;
+  EXPECT_EQ(gate_json(again), gated());
+}
+
+TEST_F(Exports, AGateOfRequirementsAloneHasNoBaseline) {
+  GateResult result = sample_gate();
+  result.gate.baseline.clear();
+  result.gate.baseline_value = {};
+  result.gate.ratio = {};
+  EXPECT_THAT(text(gate_json(result), ExportFormat::junit),
+              HasSubstr("name=\"new &lt;1&gt; against its requirements\""));
+  EXPECT_THAT(text(gate_json(result), ExportFormat::csv), HasSubstr("arm,new <1>,cpu_us_per_conn"));
 }
 
 TEST_F(Exports, WhatDoesNotFitTheSchemaIsRefused) {
@@ -141,8 +161,12 @@ TEST_F(Exports, WhatDoesNotFitTheSchemaIsRefused) {
   auto json = ordered_json::parse(compare_json(sample_comparison()));
   json["comparison"]["slices"]["rows"][0][1] = 7;
   EXPECT_THAT(error(json.dump(), any), HasSubstr("is no arm of this comparison"));
-  EXPECT_THAT(error(with("gate", R"({"verdict": "good"})"), any), HasSubstr("gate.verdict"));
-  EXPECT_THAT(error(with("sweep", "{}"), any), HasSubstr("has no 'scenario'"));
+  json = ordered_json::parse(gated());
+  json["gate"]["verdict"] = "good";
+  EXPECT_THAT(error(json.dump(), any), HasSubstr("gate.verdict is none of fine"));
+  json = ordered_json::parse(swept());
+  json["sweep"].erase("scenario");
+  EXPECT_THAT(error(json.dump(), any), HasSubstr("has no 'scenario'"));
   EXPECT_THAT(error("[]", any), HasSubstr("is not an object"));
 }
 
@@ -153,7 +177,7 @@ TEST_F(Exports, NoTwoMetricsHaveOneName) {
   twice.arms.push_back(twice.arms[1]);
   for (const std::string& json :
        {run_json(sample_run()), run_json(sample_side(PlayedSide::client)), compare_json(twice),
-        swept(), with("gate", kGate), atlas_json(sample_atlas())}) {
+        swept(), gated_arms(), gated(), atlas_json(sample_atlas())}) {
     std::set<std::string> names;
     for (const Metric& metric : metrics_of(read(json))) {
       const std::string name = metric.subject_name() + ": " + metric.name();
@@ -273,9 +297,11 @@ TEST_F(Exports, JunitHasAVerdictATestCase) {
 TEST_F(Exports, JunitHasAGateAndItsRequirements) {
   const std::string xml = text(gated(), ExportFormat::junit);
   EXPECT_THAT(xml, HasSubstr("failures=\"1\" errors=\"1\""));
-  EXPECT_THAT(xml, HasSubstr("of new &lt;1&gt; against old\""));
-  EXPECT_THAT(xml, HasSubstr("<error message=\"new costs 4% more &amp; nobody knows\">ratio 1.04"));
-  EXPECT_THAT(xml, HasSubstr("<failure message=\"was not measured\">"));
+  EXPECT_THAT(xml, HasSubstr("name=\"new &lt;1&gt; against old\""));
+  EXPECT_THAT(
+      xml,
+      HasSubstr("<error message=\"undecided: new costs 4% more &amp; nobody knows\">ratio 1.04"));
+  EXPECT_THAT(xml, HasSubstr("<failure message=\"not measured\">"));
 }
 
 TEST_F(Exports, JunitTellsWhatAnAtlasMet) {
@@ -320,7 +346,8 @@ TEST_F(Exports, OpenMetricsLabelsAreEscaped) {
 TEST_F(Exports, MarkdownBeginsWithTheVerdict) {
   EXPECT_TRUE(
       text(gated(), ExportFormat::markdown)
-          .starts_with("## ringchurn: undecided\n\n**new costs 4% more & nobody knows**\n"));
+          .starts_with(
+              "## ringchurn: undecided\n\n**undecided: new costs 4% more & nobody knows**\n"));
   const std::string run = text(run_json(sample_run()), ExportFormat::markdown);
   EXPECT_TRUE(
       run.starts_with("## ringchurn: 1,000,000 connections, 32,047 a second, 52.31 us CPU"));
@@ -398,7 +425,10 @@ TEST_F(Exports, WhatAFormatCannotHoldIsRefused) {
     EXPECT_THAT(error(atlas, {format, {}, ""}), HasSubstr("junit, csv or markdown"));
   }
   EXPECT_THAT(error(atlas, {hgrm, {}, ""}), HasSubstr("has no histograms"));
-  EXPECT_THAT(error(gated(), {google_benchmark, {}, ""}), HasSubstr("has no measurement"));
+  GateResult undecided = sample_gate();
+  undecided.gate.ratio = {};
+  undecided.gate.baseline_value = undecided.gate.candidate_value = {};
+  EXPECT_THAT(error(gate_json(undecided), {bmf, {}, ""}), HasSubstr("has no measurement"));
   EXPECT_THAT(error(run_json(sample_run()), {go_benchmark, ExportRows::blocks, ""}),
               HasSubstr("has no blocks"));
 }

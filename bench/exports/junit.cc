@@ -9,6 +9,7 @@
 #include "bench/atlas_words.h"
 #include "bench/exports/exports.h"
 #include "bench/recorded.h"
+#include "bench/requirement.h"
 #include "bench/text.h"
 
 namespace ringchurn {
@@ -71,24 +72,24 @@ Case verdict_case(const Verdict& verdict) {
 }
 
 /// What could not be decided is neither a success nor a failure of the candidate: an error.
-Case gate_case(const RecordedGate& gate) {
-  Case test{"gate", fmt::format("{} of {} against {}", gate.metric, gate.candidate, gate.baseline),
-            Case::Ending::passed, gate.sentence, ""};
-  if (gate.verdict == "regression") test.ending = Case::Ending::failed;
-  if (gate.verdict == "undecided") test.ending = Case::Ending::error;
+Case gate_case(const Gate& gate) {
+  const std::string against = gate.baseline.empty() ? "its requirements" : gate.baseline;
+  Case test{"gate", fmt::format("{} against {}", gate.candidate, against), Case::Ending::passed,
+            gate.sentence, ""};
+  if (gate.verdict == GateVerdict::regression) test.ending = Case::Ending::failed;
+  if (gate.verdict == GateVerdict::undecided) test.ending = Case::Ending::error;
   if (gate.ratio) {
     test.details =
-        fmt::format("ratio {:.4f}, 95% interval {:.4f} to {:.4f}; margin {:.4f}", gate.ratio->value,
-                    gate.ratio->ci_low, gate.ratio->ci_high, 1 + gate.margin);
+        fmt::format("ratio {:.4f}, 95% interval {:.4f} to {:.4f}; fine below {:.4f}",
+                    gate.ratio->value, gate.ratio->ci_low, gate.ratio->ci_high, 1 + gate.margin);
   }
   return test;
 }
 
-Case requirement_case(const RecordedGate::Requirement& requirement) {
-  const std::string measured =
-      requirement.value ? fmt::format("measured: {}", *requirement.value) : "was not measured";
+Case requirement_case(const RequirementResult& requirement) {
   return {"requirement", requirement.text,
-          requirement.ok ? Case::Ending::passed : Case::Ending::failed, measured, ""};
+          requirement.ok ? Case::Ending::passed : Case::Ending::failed, measured_text(requirement),
+          ""};
 }
 
 Case entry_case(const AtlasEntry& entry) {

@@ -9,6 +9,7 @@
 #include "bench/atlas_words.h"
 #include "bench/exports/exports.h"
 #include "bench/recorded.h"
+#include "bench/requirement.h"
 #include "bench/text.h"
 
 namespace ringchurn {
@@ -70,7 +71,7 @@ std::string answer(const RecordedResult& result) {
   const std::string sentence = result.gate              ? result.gate->sentence
                                : result.is_comparison() ? result.load->sentence
                                                         : "";
-  const std::string heading = result.gate              ? plain(result.gate->verdict)
+  const std::string heading = result.gate              ? gate_verdict_name(result.gate->verdict)
                               : result.is_comparison() ? "comparison"
                                                        : load_answer(result.load->run.cost);
   std::string text = fmt::format("## ringchurn: {}\n", heading);
@@ -105,20 +106,24 @@ std::string trust(const RecordedResult& result) {
 
 // -- the tables -----------------------------------------------------------------------------------
 
-std::string requirements(const RecordedGate& gate) {
+std::string requirements(const Gate& gate) {
   std::vector<Row> rows;
-  for (const RecordedGate::Requirement& requirement : gate.requirements) {
+  for (const RequirementResult& requirement : gate.requirements) {
     rows.push_back({plain(requirement.text), requirement.ok ? "holds" : "**FAILED**",
-                    requirement.value ? fmt::format("{:.6g}", *requirement.value) : "-"});
+                    measured_text(requirement)});
   }
   return table("Requirements", {"requirement", "", "measured"}, 2, rows);
 }
 
-std::string gate_ratio(const RecordedGate& gate) {
-  if (!gate.ratio) return "";
-  return table("Gate", {"candidate", "baseline", "metric", "pairs", "ratio \\[95% interval\\]"}, 3,
-               {{plain(gate.candidate), plain(gate.baseline), plain(gate.metric),
-                 grouped(gate.pairs), interval_or_dash(gate.ratio, 4)}});
+/// What was compared; of arms and servers the comparison says the same.
+std::string gate_ratio(const Gate& gate) {
+  if (gate.baseline.empty()) return "";
+  return table("CPU of a connection, us",
+               {"candidate", "baseline", "candidate us", "baseline us", "ratio \\[95%\\]", "pairs"},
+               2,
+               {{plain(gate.candidate), plain(gate.baseline),
+                 number_or_dash(gate.candidate_value, 2), number_or_dash(gate.baseline_value, 2),
+                 interval_or_dash(gate.ratio, 4), grouped(std::uint64_t{gate.pairs})}});
 }
 
 std::string comparison(const CompareResult& result) {
@@ -216,7 +221,10 @@ std::string atlas_table(const AtlasResult& atlas) {
 
 std::string markdown_export(const RecordedResult& result) {
   std::string text = answer(result) + trust(result);
-  if (result.gate) text += gate_ratio(*result.gate) + requirements(*result.gate);
+  if (result.gate) {
+    text += requirements(*result.gate);
+    if (!result.load) text += gate_ratio(*result.gate);
+  }
   if (result.load) {
     const CompareResult& load = *result.load;
     if (load.sweep) text += sweep(*load.sweep);

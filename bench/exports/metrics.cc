@@ -233,6 +233,18 @@ void add_sweep(const Sweep& sweep, Collector& to) {
   }
 }
 
+/// The ratio that was decided by. Where there is no account, the costs as well: of arms and servers
+/// the comparison has them.
+void add_gate(const Gate& gate, bool is_alone, Collector& to) {
+  to.about(SubjectKind::arm, gate.candidate, gate.pairs);
+  to.add(kGateRatio, gate.ratio, Better::smaller);
+  if (!is_alone) return;
+  to.add(kCpu, gate.candidate_value, Better::smaller);
+  if (gate.baseline == gate.candidate) return;
+  to.about(SubjectKind::arm, gate.baseline, gate.pairs);
+  to.add(kCpu, gate.baseline_value, Better::smaller);
+}
+
 void add_atlas(const AtlasResult& atlas, Collector& to) {
   for (const AtlasEntry& entry : atlas.entries) {
     for (const auto& [engine, performance] :
@@ -293,10 +305,7 @@ double Metric::in_base_units(double number) const {
 
 std::vector<Metric> metrics_of(const RecordedResult& result) {
   Collector metrics;
-  if (result.gate) {
-    metrics.about(SubjectKind::arm, result.gate->candidate, result.gate->pairs);
-    metrics.add(kGateRatio, result.gate->ratio, Better::smaller, {{"metric", result.gate->metric}});
-  }
+  if (result.gate) add_gate(*result.gate, !result.load, metrics);
   if (result.load) {
     const RunResult& run = result.load->run;
     // The arms' figures are a comparison's; those of all together depend on what was compared.

@@ -119,9 +119,11 @@ void add_facts(const RecordedResult& result, Exposition& to) {
                   verdict.ok ? 1 : 0));
   }
   if (!result.gate) return;
-  for (const char* verdict : {"fine", "regression", "undecided"}) {
+  using enum GateVerdict;
+  for (const GateVerdict verdict : {fine, regression, undecided}) {
     to.add("ringchurn_gate", "gauge", "", "1 for what the gate decided",
-           sample("ringchurn_gate", {{"verdict", verdict}}, result.gate->verdict == verdict));
+           sample("ringchurn_gate", {{"verdict", gate_verdict_name(verdict)}},
+                  result.gate->verdict == verdict));
   }
 }
 
