@@ -62,8 +62,8 @@ _ringchurn() {{
     before=''
     words={commands}
   fi
-  case $before in
-    '') ;;
+  case ${{COMP_WORDS[1]}}:$before in
+    *:) ;;
 {values}    *)
       case ${{COMP_WORDS[1]}} in
 {options}      esac
@@ -95,13 +95,27 @@ std::string bash_offer(const OptionSpec& spec) {
   return text;
 }
 
+/// COMMAND:--OPTION, as bash's case has it. Commands may have options of one name that differ.
+std::string bash_pattern(const OptionSpec& spec) {
+  const auto specs = option_specs();
+  const bool is_only = std::count_if(specs.begin(), specs.end(), [&](const OptionSpec& other) {
+                         return other.flag() == spec.flag();
+                       }) == 1;
+  if (is_only) return "*:" + spec.flag();
+  std::vector<std::string> patterns;
+  for (const std::string_view command : commands_with(spec)) {
+    patterns.push_back(fmt::format("{}:{}", command, spec.flag()));
+  }
+  return joined(patterns, " | ");
+}
+
 std::string bash_values() {
   std::string text, without_offer;
   for (const OptionSpec& spec : option_specs()) {
     if (spec.positional || spec.kind == OptionKind::flag) continue;
     const std::string offer = bash_offer(spec);
-    if (!offer.empty()) text += fmt::format("    {}) {} ;;\n", spec.flag(), offer);
-    if (offer.empty()) without_offer += (without_offer.empty() ? "" : " | ") + spec.flag();
+    if (!offer.empty()) text += fmt::format("    {}) {} ;;\n", bash_pattern(spec), offer);
+    if (offer.empty()) without_offer += (without_offer.empty() ? "" : " | ") + bash_pattern(spec);
   }
   return text + fmt::format("    {}) ;;\n", without_offer);
 }

@@ -31,6 +31,8 @@ CASES = [
     ("ringchurn compare graceful rst", ["rst-client", "rst-server"], ["graceful"]),
     ("ringchurn compare graceful --dur", ["--duration"], ["--threads"]),
     ("ringchurn scenarios half-c", ["half-close"], ["--help"]),
+    ("ringchurn scenarios --format ", ["text", "markdown"], ["csv", "graceful"]),
+    ("ringchurn export result-file.json --format ", [], ["text", "graceful"]),
     ("ringchurn completion ", ["bash", "zsh", "fish"], ["graceful"]),
     ("ringchurn merge res", ["result-file.json"], ["rst-client"]),
     ("ringchurn run --seed ", [], ["graceful", "result-file.json", "run"]),
