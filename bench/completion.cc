@@ -42,7 +42,7 @@ std::string escaped(std::string_view text, std::string_view special) {
 }
 
 /// In single quotes, as sh and zsh understand it.
-std::string quoted(std::string_view text) {
+std::string shell_quoted(std::string_view text) {
   std::string result = "'";
   for (const char c : text) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return result + '\'';
@@ -89,7 +89,8 @@ complete -F _ringchurn ringchurn
 std::string bash_offer(const OptionSpec& spec) {
   const ValueHint hint = value_hint(spec);
   std::string text;
-  if (!hint.choices.empty()) text = fmt::format("words={}", quoted(joined(hint.choices, " ")));
+  if (!hint.choices.empty())
+    text = fmt::format("words={}", shell_quoted(joined(hint.choices, " ")));
   if (spec.names_scenarios) text = "words=$scenarios";
   if (hint.is_file) text += fmt::format("{}files=1", text.empty() ? "" : " ");
   return text;
@@ -142,8 +143,8 @@ std::string bash(const std::vector<std::string>& scenarios) {
     options += bash_options(command);
   }
   using fmt::arg;
-  return fmt::format(kBash, arg("scenarios", quoted(joined(scenarios, " "))),
-                     arg("commands", quoted(commands + "--help --version")),
+  return fmt::format(kBash, arg("scenarios", shell_quoted(joined(scenarios, " "))),
+                     arg("commands", shell_quoted(commands + "--help --version")),
                      arg("values", bash_values()), arg("options", options));
 }
 
@@ -191,16 +192,17 @@ std::string zsh_value(const OptionSpec& spec) {
 
 std::string zsh_argument(const OptionSpec& spec) {
   const char* repeated = spec.is_list() ? "*" : "";
-  if (spec.positional) return quoted(repeated + zsh_value(spec));
+  if (spec.positional) return shell_quoted(repeated + zsh_value(spec));
   const bool is_flag = spec.kind == OptionKind::flag;
-  return quoted(fmt::format("{}{}{}[{}]{}", repeated, spec.flag(), is_flag ? "" : "=",
-                            escaped(brief(spec), "[]"), is_flag ? "" : zsh_value(spec)));
+  return shell_quoted(fmt::format("{}{}{}[{}]{}", repeated, spec.flag(), is_flag ? "" : "=",
+                                  escaped(brief(spec), "[]"), is_flag ? "" : zsh_value(spec)));
 }
 
 std::string zsh(const std::vector<std::string>& scenarios) {
   std::string commands, options;
   for (const CommandSpec& command : command_specs()) {
-    commands += fmt::format("    {}\n", quoted(fmt::format("{}:{}", command.name, command.brief)));
+    commands +=
+        fmt::format("    {}\n", shell_quoted(fmt::format("{}:{}", command.name, command.brief)));
     options += fmt::format("        {})\n          _arguments '(- *)'{{-h,--help}}'[explain]'",
                            command.name);
     for (const OptionSpec& spec : option_specs()) {
@@ -227,7 +229,7 @@ std::string fish_option(const OptionSpec& spec) {
   if (!spec.positional) line += fmt::format(" -l {} -d {}", spec.name, fish_quoted(brief(spec)));
   if (!spec.positional && spec.kind != OptionKind::flag) line += takes_files ? " -rF" : " -x";
   if (spec.positional && takes_files) line += " -F";
-  if (!hint.choices.empty()) line += fmt::format(" -a {}", quoted(joined(hint.choices, " ")));
+  if (!hint.choices.empty()) line += fmt::format(" -a {}", shell_quoted(joined(hint.choices, " ")));
   if (spec.names_scenarios) line += " -a '(__ringchurn_scenarios)'";
   return line + '\n';
 }
