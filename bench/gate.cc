@@ -191,6 +191,19 @@ RunResult candidate_part(const CompareResult& comparison, const Arm& candidate) 
   return part;
 }
 
+/// Commands and results have had their settings: more of them would be passed over in silence.
+void require_no_settings(const Options& options, GateMethod method) {
+  std::set<std::string> known = {"baseline", "candidate", "margin",   "require",
+                                 "json",     "quiet",     "no-color", "config"};
+  if (method == GateMethod::programs) known.insert({"duration", "seed"});
+  for (const std::string& name : options.typed) {
+    if (known.contains(name)) continue;
+    fail_usage(fmt::format("--{} says nothing about {}: leave it out", name,
+                           method == GateMethod::files ? "results that are measured already"
+                                                       : "commands that know what they play"));
+  }
+}
+
 // -- programs -------------------------------------------------------------------------------------
 
 RunResult run_once(const std::string& command) {
@@ -365,12 +378,19 @@ GateMethod gate_method(const Options& options) {
   if (plays_against && method != GateMethod::servers) {
     fail_usage("--scenario and --mix are played against servers: leave them out, or give commands");
   }
+  if (method == GateMethod::servers && options.lab == LabKind::host) {
+    fail_usage("each server has a network of its own: leave --lab host out");
+  }
   const bool needs_both = method == GateMethod::in_process || method == GateMethod::servers;
   if (needs_both && options.baselines.empty()) {
     fail_usage(fmt::format("'{}' is compared while it is played: give --baseline",
                            options.candidates.front()));
   }
-  if (needs_both) require_separable(options);
+  if (needs_both) {
+    require_separable(options);
+  } else {
+    require_no_settings(options, method);
+  }
   return method;
 }
 

@@ -118,6 +118,7 @@ struct Options {
   ExportRequest exported;           ///< export: how
   std::string output_path = "-";    ///< export: where to; "-" is standard output
   std::string command_line;         ///< as typed
+  std::vector<std::string> typed;   ///< names of the options on it: "seed"
 };
 
 /// Parses the command line, the environment and the config file.

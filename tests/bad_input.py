@@ -99,6 +99,7 @@ COMMAND_LINES = [
     ("gate --baseline a --candidate b --margin 5", ["--margin", "0.1% to 100%"]),
     ("gate --baseline a --candidate b --margin nan%", ["--margin", "0.1% to 100%"]),
     ("gate --baseline a --candidate b --require speed", ["--require", "has no relation"]),
+    ("gate --baseline a.json --candidate b.json --duration 5s", ["--duration", "leave it out"]),
     ("gate --baseline nope.json --candidate b.json", ["cannot be read"]),
     ("gate --baseline graceful --candidate rst-client --mix graceful=1,refused=1",
      ["--mix", "played against servers"]),

@@ -71,9 +71,24 @@ TEST(Gate, RefusesWhatCannotBeHeldAgainstEachOther) {
   Options played = between("graceful", "rst-client");
   played.arms = {"http-close"};
   EXPECT_THAT(why(played), HasSubstr("are played against servers"));
+  Options host = between("nginx -c a.conf", "nginx -c b.conf");
+  host.arms = {"http-close"};
+  host.lab = LabKind::host;
+  EXPECT_THAT(why(host), HasSubstr("a network of its own"));
   Options kernel = between("graceful", "rst-client");
   kernel.requirements = {parse_requirement("kernel.OutRsts == 0")};
   EXPECT_THAT(why(kernel), HasSubstr("is counted for both sides together"));
+}
+
+TEST(Gate, RefusesSettingsOfWhatItDoesNotPlay) {
+  const auto why = [](Options options, const char* name) {
+    options.typed = {"baseline", "candidate", "json", name};
+    return refusal([&] { gate_method(options); });
+  };
+  EXPECT_EQ(why(between("./a", "./b"), "duration"), "");
+  EXPECT_THAT(why(between("./a", "./b"), "concurrency"), HasSubstr("--concurrency says nothing"));
+  EXPECT_THAT(why(between("a.json", "b.json"), "duration"), HasSubstr("measured already"));
+  EXPECT_EQ(why(between("graceful", "rst-client"), "concurrency"), "");
 }
 
 TEST(Gate, KnowsHowRunsDifferFromSeveralOfThem) {
@@ -146,16 +161,17 @@ class GateFiles : public testing::Test {
 };
 
 TEST_F(GateFiles, AreDecidedByTheirCosts) {
-  Options options = between(file("a", costing(20)), file("b", costing(20)));
+  Options options = between(file("a", costing(20)), file("b", costing(12)));
   EXPECT_EQ(gate_files(options).gate.verdict, GateVerdict::fine);
-  options = between(file("a", costing(20)), file("b", costing(24)));
+  options = between(file("a", costing(20)), file("b", costing(40)));
   const GateResult dearer = gate_files(options);
   EXPECT_EQ(dearer.gate.verdict, GateVerdict::regression);
   EXPECT_EQ(dearer.gate.baseline_value, 20);
-  EXPECT_EQ(dearer.gate.candidate_value, 24);
-  EXPECT_THAT(dearer.gate.sentence, HasSubstr("+20.0% CPU per connection"));
-  options = between(file("a", costing(20)), file("b", costing(21)));
-  EXPECT_EQ(gate_files(options).gate.verdict, GateVerdict::undecided);
+  EXPECT_EQ(dearer.gate.candidate_value, 40);
+  EXPECT_THAT(dearer.gate.sentence, HasSubstr("+100.0% CPU per connection"));
+  options = between(file("a", costing(20)), file("b", costing(20)));
+  EXPECT_EQ(gate_files(options).gate.verdict, GateVerdict::undecided)
+      << "a run each does not say how runs differ";
 }
 
 TEST_F(GateFiles, MayBeHeldAgainstRequirementsAlone) {
