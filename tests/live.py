@@ -90,7 +90,7 @@ def check_runs(failures, folder):
                    "a mix: not the errors that it should have")
     # Networks of their own: their counters and their TIME_WAIT are added up.
     check_run(failures, "side networks", folder, "--mix", "graceful=9,time-wait-holds-port=1",
-              *IN_ORDER, "--connections", "3000")
+              *IN_ORDER, "--connections", "30000")
 
 
 def check_stdout(failures):
