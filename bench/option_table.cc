@@ -300,7 +300,7 @@ constexpr OptionSpec kSpecs[] = {
     {"mix", "NAME=WEIGHT,...", kMixed, OptionKind::text, "arms", apply_mix, kWhat,
      "several scenarios, drawn by weight; FILE.toml too", false, true},
     {"scenario", "NAME|FILE", kMixed | kSweepBit, OptionKind::text, "arms", apply_scenario, kWhat,
-     "one scenario: a built-in, or your own FILE.toml\n(default: graceful; drive: connect-only)",
+     "one scenario: a built-in, or your own FILE.toml\n(default: run, serve: graceful; drive: connect-only)",
      false, true},
     {"vary", "PARAM=VALUE,VALUE,...", kSweepBit, OptionKind::list, "vary", apply_variations, kWhat,
      "a scenario's parameter and its values; may be\nrepeated: every combination is played, the\n"
