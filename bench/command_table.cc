@@ -149,8 +149,7 @@ std::string option_help(const OptionSpec& spec) {
   const bool repeats = spec.positional && spec.is_list();
   std::string text = repeats           ? fmt::format("  {} {} ...", spec.value, spec.value)
                      : spec.positional ? fmt::format("  {}", spec.value)
-                     : spec.kind == OptionKind::flag
-                         ? fmt::format("  --{}", spec.name)
+                     : spec.kind == OptionKind::flag ? fmt::format("  --{}", spec.name)
                      : spec.letter != nullptr
                          ? fmt::format("  -{}, --{} {}", spec.letter, spec.name, spec.value)
                          : fmt::format("  --{} {}", spec.name, spec.value);

@@ -25,6 +25,7 @@
 #include "bench/man_page.h"
 #include "bench/merge.h"
 #include "bench/metrics_server.h"
+#include "bench/output_file.h"
 #include "bench/plan.h"
 #include "bench/progress.h"
 #include "bench/read_result.h"
@@ -103,8 +104,8 @@ TextStyle style_of(const Options& options) { return terminal_style(!options.no_c
 /// The text goes to standard output, unless something else does. It comes after the JSON is
 /// written, which must not be lost because nobody reads the text.
 void print_report(const Options& options, const std::string& text) {
-  const bool is_taken = options.json_path == "-" || options.jsonl_path == "-" ||
-                        options.command == Command::serve;
+  const bool is_taken =
+      options.json_path == "-" || options.jsonl_path == "-" || options.command == Command::serve;
   std::FILE* stream = is_taken ? stderr : stdout;
   const bool written =
       std::fwrite(text.data(), 1, text.size(), stream) == text.size() && std::fflush(stream) == 0;
@@ -174,41 +175,32 @@ void settle_network(const Plan& plan, Lab& lab) {
   set_for(first, lab);
 }
 
-ExitCode perform_compare(const Options& options) {
-  const Plan plan = make_plan(options);
-  if (!options.servers.empty()) check_drivable(plan, AF_INET, "a server");
+/// The arms, or the servers if there are any, interleaved.
+CompareResult play_comparison(const Options& options, const Plan& plan) {
+  const bool has_servers = !options.servers.empty();
+  if (has_servers) check_drivable(plan, AF_INET, "a server");
   Lab lab = prepare(options, plan);
   settle_network(plan, lab);
-  const CompareResult result =
-      options.servers.empty() ? compare(options, plan, lab) : compare_servers(options, plan, lab);
-  return conclude(options, result);
+  return has_servers ? compare_servers(options, plan, lab) : compare(options, plan, lab);
+}
+
+ExitCode perform_compare(const Options& options) {
+  return conclude(options, play_comparison(options, make_plan(options)));
 }
 
 ExitCode perform_sweep(const Options& options) {
   const Plan plan = plan_sweep(options);
-  Lab lab = prepare(options, plan);
-  settle_network(plan, lab);
-  CompareResult result = compare(options, plan, lab);
+  CompareResult result = play_comparison(options, plan);
   result.sweep = make_sweep(options, plan, result);
   if (!result.sentence.empty()) result.sentence = front_sentence(*result.sweep);
   return conclude(options, result);
 }
 
 GateResult play_gate(Options options, GateMethod method) {
-  Plan plan;
-  if (method == GateMethod::servers) {
-    options.servers = {options.baselines[0], options.candidates[0]};
-    plan = make_plan(options);
-    check_drivable(plan, AF_INET, "a server");
-  } else {
-    options.arms = {options.baselines[0], options.candidates[0]};
-    plan = make_plan(options);
-  }
-  Lab lab = prepare(options, plan);
-  settle_network(plan, lab);
-  return gate_comparison(
-      options, method, plan.arms.back(),
-      options.servers.empty() ? compare(options, plan, lab) : compare_servers(options, plan, lab));
+  std::vector<std::string>& sides = method == GateMethod::servers ? options.servers : options.arms;
+  sides = {options.baselines[0], options.candidates[0]};
+  const Plan plan = make_plan(options);
+  return gate_comparison(options, method, plan.arms.back(), play_comparison(options, plan));
 }
 
 ExitCode exit_code(const GateResult& result) {

@@ -97,10 +97,7 @@ void judge_requirements(const Options& options, const std::vector<RunResult>& re
 
 // -- the verdict ----------------------------------------------------------------------------------
 
-std::string percent(double ratio) {
-  const double value = 100 * (ratio - 1);
-  return fmt::format("{}{:.1f}%", value >= 0.05 ? "+" : "", std::abs(value) < 0.05 ? 0.0 : value);
-}
+std::string percent(double ratio) { return signed_percent(100 * (ratio - 1), 1); }
 
 /// Whole commands stand above the sentence.
 std::string both_names(const Gate& gate) {

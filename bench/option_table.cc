@@ -14,6 +14,7 @@
 #include "bench/requirement.h"
 #include "ring/error.h"
 #include "workloads/mix.h"
+#include "workloads/words.h"
 
 namespace ringchurn {
 
@@ -145,18 +146,6 @@ void apply_settings(Options& options, const OptionValues& values) {
   }
 }
 
-/// The words between commas, none of them empty.
-std::vector<std::string> between_commas(const OptionValue& value, std::string_view text) {
-  std::vector<std::string> found;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    found.emplace_back(text.substr(begin, end - begin));
-    if (found.back().empty()) reject(value, "has a comma with no value beside it");
-    begin = end + 1;
-  }
-  return found;
-}
-
 void apply_variations(Options& options, const OptionValues& values) {
   for (const OptionValue& value : values) {
     const auto equals = value.text.find('=');
@@ -164,7 +153,10 @@ void apply_variations(Options& options, const OptionValues& values) {
     if (equals == value.text.npos || equals == 0) {
       reject(value, "is not of the form PARAM=VALUE,VALUE,...");
     }
-    added.values = between_commas(value, std::string_view(value.text).substr(equals + 1));
+    added.values = split(std::string_view(value.text).substr(equals + 1), ',');
+    if (std::count(added.values.begin(), added.values.end(), "") > 0) {
+      reject(value, "has a comma with no value beside it");
+    }
     std::set<std::string> different(added.values.begin(), added.values.end());
     if (different.size() < 2 || different.size() < added.values.size()) {
       reject(value, "needs two values or more, each once");
@@ -230,7 +222,6 @@ void apply_explain(Options& options, const OptionValues& values) {
   options.wanted = {options.explain};
 }
 
-constexpr unsigned kComparisons = kCompareBit | kSweepBit | kGateBit;
 constexpr unsigned kBoth = kRunBit | kComparisons;
 constexpr unsigned kLoads = kRunBit | kDriveBit;  ///< have a client's end of their own
 constexpr unsigned kOneLoad = kRunBit | kDriveBit | kServeBit;
@@ -300,7 +291,8 @@ constexpr OptionSpec kSpecs[] = {
     {"mix", "NAME=WEIGHT,...", kMixed, OptionKind::text, "arms", apply_mix, kWhat,
      "several scenarios, drawn by weight; FILE.toml too", false, true},
     {"scenario", "NAME|FILE", kMixed | kSweepBit, OptionKind::text, "arms", apply_scenario, kWhat,
-     "one scenario: a built-in, or your own FILE.toml\n(default: run, serve: graceful; drive: connect-only)",
+     "one scenario: a built-in, or your own FILE.toml\n(default: run, serve: graceful; drive: "
+     "connect-only)",
      false, true},
     {"vary", "PARAM=VALUE,VALUE,...", kSweepBit, OptionKind::list, "vary", apply_variations, kWhat,
      "a scenario's parameter and its values; may be\nrepeated: every combination is played, the\n"

@@ -42,9 +42,11 @@ enum CommandBit : unsigned {
   kManBit = 4096,
 };
 
+/// The commands that compare by interleaved slices.
+inline constexpr unsigned kComparisons = kCompareBit | kSweepBit | kGateBit;
+
 /// The commands that read a config file.
-inline constexpr unsigned kConfigured =
-    kRunBit | kDriveBit | kServeBit | kCompareBit | kSweepBit | kGateBit | kAtlasBit;
+inline constexpr unsigned kConfigured = kRunBit | kDriveBit | kServeBit | kComparisons | kAtlasBit;
 
 /// One option.
 struct OptionSpec {

@@ -527,7 +527,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   options.command = line.command->command;
   options.command_line = quoted(argc, argv);
   for (const Given& given : line.flags) options.typed.emplace_back(given.spec->name);
-  if ((line.command->bit & (kCompareBit | kSweepBit | kGateBit)) != 0) {
+  if ((line.command->bit & kComparisons) != 0) {
     options.concurrency = kCompareConcurrency;
   }
   if (options.command == Command::serve) options.concurrency = kServeConcurrency;

@@ -31,16 +31,6 @@ constexpr std::size_t kMostBytes = std::size_t{64} << 20;
   throw Error(kExitCannotRun, printable(fmt::format("cannot run '{}': {}", command, why)));
 }
 
-/// What the child does: becomes the command.
-[[noreturn]] void become(const std::string& command, int output, int errors) {
-  setpgid(0, 0);
-  dup2(output, STDOUT_FILENO);
-  dup2(errors, STDERR_FILENO);
-  for (const int number : {SIGPIPE, SIGINT, SIGTERM}) signal(number, SIG_DFL);
-  execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
-  _exit(127);
-}
-
 /// Reads until the other end is closed. False if that took too long, or there was too much.
 bool read_all(int fd, pid_t child, std::string& text) {
   const auto until = std::chrono::steady_clock::now() + kLimit;
@@ -76,6 +66,15 @@ int wait_for(pid_t child) {
 
 }  // namespace
 
+void become_command(const std::string& command, int output, int errors) {
+  setpgid(0, 0);  // Ctrl-C ends this program first, and it ends the command
+  dup2(output, STDOUT_FILENO);
+  dup2(errors, STDERR_FILENO);
+  for (const int number : {SIGPIPE, SIGINT, SIGTERM}) signal(number, SIG_DFL);
+  execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
+  _exit(127);
+}
+
 ProgramRun run_program(const std::string& command) {
   int ends[2];
   const Descriptor errors(memfd_create("stderr", MFD_CLOEXEC));
@@ -84,7 +83,7 @@ ProgramRun run_program(const std::string& command) {
   Descriptor writing(ends[1]);
   const pid_t child = fork();
   if (child < 0) cannot_run(command, std::strerror(errno));
-  if (child == 0) become(command, writing.get(), errors.get());
+  if (child == 0) become_command(command, writing.get(), errors.get());
   setpgid(child, child);
   writing.reset();
 

@@ -1,4 +1,5 @@
-// A command of the user's that is run to its end, for what it prints.
+// Commands of the user's: what a forked process does to become one, and one that is run to its end
+// for what it prints.
 #pragma once
 
 #include <string>
@@ -16,5 +17,9 @@ struct ProgramRun {
 /// of its own: Ctrl-C ends it by SIGINT, so that it can end its run. Throws Error (kExitCannotRun)
 /// if it cannot be started or takes longer. Belongs to a process of one thread.
 ProgramRun run_program(const std::string& command);
+
+/// In a process that was just forked: becomes `command`, run by /bin/sh in a process group of its
+/// own, with signals as a shell has them and with these descriptors as its output and its errors.
+[[noreturn]] void become_command(const std::string& command, int output, int errors);
 
 }  // namespace ringchurn

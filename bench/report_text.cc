@@ -378,13 +378,6 @@ std::string points(const CompareResult& result, const TextStyle& style) {
   return section("THE SWEEP", sweep_table(*result.sweep, style), style);
 }
 
-/// "+0.4%", and "0.0%" without a sign.
-std::string signed_percent(double percent, int decimals) {
-  const std::string number = grouped(percent, decimals);
-  const bool is_positive = number.find_first_of("123456789") != number.npos && percent > 0;
-  return fmt::format("{}{}%", is_positive ? "+" : "", number);
-}
-
 }  // namespace
 
 std::string comparison_sentence(const ArmResult& arm, const ArmResult& baseline) {

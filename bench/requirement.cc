@@ -19,6 +19,7 @@
 #include "ring/error.h"
 #include "workloads/outcome.h"
 #include "workloads/suggestion.h"
+#include "workloads/words.h"
 
 namespace ringchurn {
 namespace {
@@ -35,23 +36,6 @@ constexpr std::pair<std::string_view, double> kTimes[] = {
 
 [[noreturn]] void fail(const std::string& text, std::string_view why) {
   throw Error(kExitUsage, printable(fmt::format("'{}' {}", text, why)));
-}
-
-std::string trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(' ');
-  if (begin == text.npos) return {};
-  return std::string(text.substr(begin, text.find_last_not_of(' ') - begin + 1));
-}
-
-/// "latency.teardown.p99" as its parts.
-std::vector<std::string> parts_of(const std::string& metric) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin <= metric.size();) {
-    const std::size_t end = std::min(metric.find('.', begin), metric.size());
-    parts.push_back(metric.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
 }
 
 const Json& account_of_nothing() {
@@ -106,7 +90,7 @@ void check_error(const std::string& text, const std::string& name) {
 }
 
 void check_metric(const std::string& text, const std::string& metric) {
-  const std::vector<std::string> parts = parts_of(metric);
+  const std::vector<std::string> parts = split(metric, '.');
   require_known(text, parts[0], {"errors", "latency", "cost", "pace", "kernel", "connections"});
   if (parts[0] == "latency") return check_latency(text, parts);
   if (parts.size() != 2 || parts[1].empty()) {
@@ -128,7 +112,7 @@ double value_of(const std::string& text, const std::string& value, bool is_time)
   double number = 0;
   const char* end = value.data() + value.size();
   const auto [rest, error] = std::from_chars(value.data(), end, number);
-  const std::string unit = trimmed({rest, static_cast<std::size_t>(end - rest)});
+  const std::string_view unit = trim({rest, static_cast<std::size_t>(end - rest)});
   if (error != std::errc() || !std::isfinite(number)) {
     fail(text, fmt::format("has no number at its end but '{}'", value));
   }
@@ -184,12 +168,14 @@ std::optional<double> connections(const std::string& field, const Json& json) {
 }  // namespace
 
 Requirement parse_requirement(const std::string& text) {
+  const std::string_view whole = text;
   for (const auto& [sign, relation] : kRelations) {
     const std::size_t at = text.find(sign);
     if (at == text.npos) continue;
-    Requirement requirement{trimmed(text), trimmed(text.substr(0, at)), relation, 0};
+    Requirement requirement{std::string(trim(text)), std::string(trim(whole.substr(0, at))),
+                            relation, 0};
     check_metric(text, requirement.metric);
-    requirement.value = value_of(text, trimmed(text.substr(at + sign.size())),
+    requirement.value = value_of(text, std::string(trim(whole.substr(at + sign.size()))),
                                  requirement.metric.starts_with("latency."));
     return requirement;
   }
@@ -197,7 +183,7 @@ Requirement parse_requirement(const std::string& text) {
 }
 
 std::optional<double> metric_value(const std::string& metric, const RunResult& result) {
-  const std::vector<std::string> parts = parts_of(metric);
+  const std::vector<std::string> parts = split(metric, '.');
   if (parts[0] == "errors") return errors(parts[1], result);
   const Json json = Json::parse(run_json(result));
   if (parts[0] == "latency") return latency(parts, json);

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "bench/interrupt.h"
+#include "bench/program.h"
 #include "bench/text.h"
 #include "ring/error.h"
 #include "workloads/descriptor.h"
@@ -29,17 +30,6 @@ using namespace std::chrono_literals;
 constexpr auto kPollInterval = 20ms;
 constexpr auto kStartLimit = 10s;
 constexpr auto kEndLimit = 3s;
-
-/// What the grandchild does: becomes the command.
-[[noreturn]] void become(const std::string& command) {
-  setpgid(0, 0);  // Ctrl-C ends the comparison first, and the comparison ends the server
-  dup2(STDERR_FILENO, STDOUT_FILENO);
-  signal(SIGPIPE, SIG_DFL);
-  signal(SIGINT, SIG_DFL);
-  signal(SIGTERM, SIG_DFL);
-  execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
-  _exit(127);
-}
 
 bool is_there(pid_t pid) {
   const auto status = ProcessStatus::read(pid);
@@ -95,7 +85,7 @@ void ServerProcess::start() {
   }
   if (child == 0) {
     const pid_t grandchild = fork();
-    if (grandchild == 0) become(command_);
+    if (grandchild == 0) become_command(command_, STDERR_FILENO, STDERR_FILENO);
     const ssize_t told = write(writing.get(), &grandchild, sizeof grandchild);
     _exit(told == sizeof grandchild ? 0 : 1);
   }

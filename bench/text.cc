@@ -94,6 +94,12 @@ std::string grouped(double number, int decimals) {
   return fmt::format(with_thousands(), "{:.{}Lf}", number, decimals);
 }
 
+std::string signed_percent(double percent, int decimals) {
+  const std::string number = grouped(percent, decimals);
+  const bool is_positive = number.find_first_of("123456789") != number.npos && percent > 0;
+  return fmt::format("{}{}%", is_positive ? "+" : "", number);
+}
+
 std::string printable(std::string_view text) {
   std::string safe;
   for (const Character& character : characters(text)) {

@@ -22,6 +22,9 @@ std::string grouped(std::uint64_t number);
 /// 1234.567 with 2 decimals as "1,234.57". A number that rounds to zero has no sign.
 std::string grouped(double number, int decimals);
 
+/// "+0.4%", and "0.0%" without a sign.
+std::string signed_percent(double percent, int decimals);
+
 /// Safe to print: control characters and what is not UTF-8 become '?'.
 std::string printable(std::string_view text);
 

@@ -17,6 +17,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "bench/output_file.h"
 #include "ring/error.h"
 #include "tests/in_child.h"
 #include "tests/sample_atlas.h"
