@@ -52,8 +52,16 @@ std::optional<unsigned> arm_of(std::size_t slot) {
 struct Ground {
   Worker& worker;
   Link& link;
-  const SideNetwork* network;             ///< where its connections are; null: here
+  const SideNetwork* network;             ///< where its clients are; null: here
+  const SideNetwork* servers;             ///< where its servers are; null: with the clients
   std::function<std::uint64_t()> cpu_ns;  ///< the clock whose time is the cost
+
+  /// Of the calling thread's network, which is that of the clients, and of the servers'.
+  KernelCounters counters() const {
+    KernelCounters counters = KernelCounters::read();
+    if (servers) counters += servers->moved();
+    return counters;
+  }
 };
 
 /// One arm as it is scheduled, and what its slices moved.
@@ -104,7 +112,7 @@ void Comparison::slice(std::size_t arm, bool measured) {
   std::optional<SideNetwork::Visit> visit;
   if (ground->network) visit.emplace(*ground->network);
   Worker& worker = ground->worker;
-  const KernelCounters kernel_before = KernelCounters::read();
+  const KernelCounters kernel_before = ground->counters();
   const std::uint64_t all_ended_before = worker.client_ended();
   worker.play(mix, {.connections = {}, .until = clock_ns() + slice_ns_ / kLeadInShare});
   const std::uint64_t cpu_before = ground->cpu_ns();
@@ -118,7 +126,7 @@ void Comparison::slice(std::size_t arm, bool measured) {
   blocks_[arm].back().cost += static_cast<double>(cpu_ns);
   blocks_[arm].back().count += static_cast<double>(ended);
   if (began_ == 0) began_ = began;
-  moved += KernelCounters::read().since(kernel_before);
+  moved += ground->counters().since(kernel_before);
   all_ended += worker.client_ended() - all_ended_before;
   slices_.push_back({static_cast<unsigned>(blocks_[arm].size() - 1), arm_of(arm),
                      static_cast<double>(began - began_) / 1e9, static_cast<double>(cpu_ns) / 1e3,
@@ -281,7 +289,7 @@ struct ServerArm {
     settings.stall_limit += plan.longest_rest_ns();
     settings.peer_is_elsewhere = true;
     worker.emplace(settings, plan.scenarios, endpoints, link, interrupted());
-    ground.emplace(Ground{*worker, link, &network, [this] { return server.cpu_ns(); }});
+    ground.emplace(Ground{*worker, link, &network, nullptr, [this] { return server.cpu_ns(); }});
   }
 
   SideNetwork network;
@@ -298,15 +306,24 @@ CompareResult compare(const Options& options, const Plan& plan, const Lab& lab) 
   CompareResult result;
   result.whose = "both ends";
   result.run.context = describe(options, lab);
+  result.run.context.received_by = "sender";
   if (const std::vector<int> cpus = usable_cpus(); !cpus.empty()) pin_to(cpus.front());
   Worker::Settings settings{Worker::Ends::both, options.concurrency};
   settings.stall_limit += plan.longest_rest_ns();
-  const std::vector<Endpoint> endpoints = make_endpoints(
-      plan.scenarios, lab, domain(options.family), Worker::backlog(options.concurrency));
+  std::optional<SideNetwork> servers;
+  if (lab.kind == LabKind::veth) servers.emplace(SideNetwork::BeyondVeth{});
+  std::vector<Endpoint> endpoints;
+  {
+    std::optional<SideNetwork::Visit> visit;
+    if (servers) visit.emplace(*servers);
+    endpoints = make_endpoints(plan.scenarios, servers ? servers->lab() : lab,
+                               domain(options.family), Worker::backlog(options.concurrency));
+  }
   Link link;
   Worker worker(settings, plan.scenarios, endpoints, link, interrupted());
   ProcessCpuClock clock;
-  Ground ground{worker, link, nullptr, [&clock] { return clock.now_ns(); }};
+  Ground ground{worker, link, nullptr, servers ? &*servers : nullptr,
+                [&clock] { return clock.now_ns(); }};
 
   std::vector<Slot> slots = {{&ground, plan.arms[0].mix(options.seed)}};
   std::vector<std::string> names;
@@ -316,6 +333,7 @@ CompareResult compare(const Options& options, const Plan& plan, const Lab& lab) 
   }
   LoadFacts facts = play(options, std::move(slots), names, result);
   facts.workers.push_back(worker.report());
+  if (servers) facts.kernel += servers->moved();
   finish(plan, facts, result);
   return result;
 }

@@ -99,7 +99,7 @@ Context describe(const Options& options, const Lab& lab) {
   context.compiler = compiler();
   context.cpu_model = cpu_model();
   context.cpus = static_cast<unsigned>(usable_cpus().size());
-  context.lab = lab.kind == LabKind::host ? "host" : "private";
+  context.lab = lab_name(lab.kind);
   context.layout = options.layout == Layout::pair ? "pair" : "single";
   context.family = options.family == Family::ipv4 ? "ipv4" : "ipv6";
   context.threads = options.threads;

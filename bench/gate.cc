@@ -269,6 +269,7 @@ std::vector<std::pair<const char*, std::string>> conditions(const RunResult& res
           {"CPU", context.cpu_model},
           {"number of CPUs", fmt::format("{}", context.cpus)},
           {"lab", context.lab},
+          {"CPU that processes what is received", context.received_by},
           {"layout", context.layout},
           {"family", context.family},
           {"congestion control", context.congestion_control},
@@ -375,8 +376,8 @@ GateMethod gate_method(const Options& options) {
   if (plays_against && method != GateMethod::servers) {
     fail_usage("--scenario and --mix are played against servers: leave them out, or give commands");
   }
-  if (method == GateMethod::servers && options.lab == LabKind::host) {
-    fail_usage("each server has a network of its own: leave --lab host out");
+  if (method == GateMethod::servers && options.lab != LabKind::private_namespace) {
+    fail_usage("each server has a network of its own: leave --lab out");
   }
   const bool needs_both = method == GateMethod::in_process || method == GateMethod::servers;
   if (needs_both && options.baselines.empty()) {

@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -21,13 +21,12 @@
 #include <string_view>
 #include <utility>
 
+#include "bench/netlink.h"
 #include "ring/error.h"
 #include "workloads/descriptor.h"
 
 namespace ringchurn {
 namespace {
-
-constexpr int kDestinations = 256;
 
 std::optional<std::string> read_setting(const std::string& path) {
   std::ifstream file(path);
@@ -118,50 +117,25 @@ void set_sysctls(Lab& lab) {
   set_sysctl(lab, "net.ipv4.tcp_max_tw_buckets", {"16777216"});
 }
 
-/// A route to `prefix`, of `type` (RTN_LOCAL, RTN_UNREACHABLE, ...), in a netlink message.
-struct RouteRequest {
-  nlmsghdr header;
-  rtmsg route;
-  rtattr destination_header;
-  unsigned char destination[sizeof(in6_addr)];
-  rtattr device_header;  ///< IPv6: where to; IPv4's refusing routes go without
-  int device;
-};
-
-RouteRequest route_request(int family, const char* address, unsigned char type) {
-  RouteRequest request{};
-  const bool v6 = family == AF_INET6;
-  inet_pton(family, address, request.destination);
-  const std::size_t length = v6 ? sizeof request : offsetof(RouteRequest, destination) + 4;
-  request.header = {static_cast<unsigned>(length), RTM_NEWROUTE,
-                    NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK, 1, 0};
-  request.route.rtm_family = static_cast<unsigned char>(family);
-  request.route.rtm_dst_len = v6 ? 64 : 24;
-  request.route.rtm_table = type == RTN_LOCAL ? RT_TABLE_LOCAL : RT_TABLE_MAIN;
-  request.route.rtm_protocol = RTPROT_BOOT;
-  request.route.rtm_type = type;
-  // The network's own address: what lies behind the prefix is zero.
-  std::memset(request.destination + (v6 ? 8 : 3), 0, v6 ? 8 : 1);
-  request.destination_header = {
-      static_cast<unsigned short>(RTA_LENGTH(v6 ? sizeof(in6_addr) : sizeof(in_addr))), RTA_DST};
-  request.device_header = {RTA_LENGTH(sizeof request.device), RTA_OIF};
-  request.device = static_cast<int>(if_nametoindex("lo"));
-  return request;
-}
-
+/// A route of `type` (RTN_LOCAL, RTN_UNREACHABLE, ...) to the network of `address`: a /24, or a
+/// /64.
 bool add_route(int family, const char* address, unsigned char type) {
-  const RouteRequest request = route_request(family, address, type);
-  struct {
-    nlmsghdr header;
-    nlmsgerr error;
-    char rest[256];
-  } answer{};
-  const Descriptor netlink(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  const auto length = static_cast<ssize_t>(request.header.nlmsg_len);
-  return netlink.is_open() &&
-         send(netlink.get(), &request, static_cast<std::size_t>(length), 0) == length &&
-         recv(netlink.get(), &answer, sizeof answer, 0) > 0 &&
-         answer.header.nlmsg_type == NLMSG_ERROR && answer.error.error == 0;
+  const bool v6 = family == AF_INET6;
+  std::array<std::byte, sizeof(in6_addr)> network{};
+  inet_pton(family, address, network.data());
+  // The network's own address: what lies behind the prefix is zero.
+  std::fill(network.begin() + (v6 ? 8 : 3), network.end(), std::byte{0});
+  rtmsg route{};
+  route.rtm_family = static_cast<unsigned char>(family);
+  route.rtm_dst_len = v6 ? 64 : 24;
+  route.rtm_table = type == RTN_LOCAL ? RT_TABLE_LOCAL : RT_TABLE_MAIN;
+  route.rtm_protocol = RTPROT_BOOT;
+  route.rtm_type = type;
+  NetlinkRequest request(RTM_NEWROUTE, NLM_F_CREATE, route);
+  request.attribute(RTA_DST, std::span(network).first(v6 ? sizeof(in6_addr) : sizeof(in_addr)));
+  // IPv4's refusing routes go without a device.
+  if (v6 || type == RTN_LOCAL) request.number(RTA_OIF, static_cast<int>(if_nametoindex("lo")));
+  return request.send() == 0;
 }
 
 /// Routes that refuse, for scripts that connect to them.
@@ -271,7 +245,50 @@ Diagnosis diagnose(const NamespaceRefusal& refusal) {
   }
 }
 
+/// What a step asks of both ends that two networks do not give; null: nothing.
+const char* needs_one_network(const Step& step) {
+  switch (step.act) {
+    case Act::peer_state:
+      return "looks up the other end's socket";
+    case Act::arrives_rst:
+    case Act::arrives_syn:
+    case Act::arrives_fin:
+    case Act::arrives_icmp:
+      return "forges a packet on loopback";
+    default:
+      return step.place == Place::any ? "connects to the wildcard address" : nullptr;
+  }
+}
+
+void require_two_networks_do(const Scenario& scenario) {
+  const auto refuse_for = [&](const std::string& why) {
+    throw Error(kExitUsage, fmt::format("scenario '{}' {}, and --lab veth has its ends in two "
+                                        "networks: use the private lab",
+                                        scenario.name, why));
+  };
+  if (scenario.domain == AF_UNIX) refuse_for("uses Unix sockets");
+  if (!scenario.sysctls.empty()) refuse_for("needs settings of a network of its own");
+  for (const Side side : {Side::client, Side::server}) {
+    for (const Step& step : scenario.script(side).steps) {
+      const char* need = needs_one_network(step);
+      if (need) refuse_for(fmt::format("(step {} \"{}\") {}", step.number, step.text, need));
+    }
+  }
+}
+
 }  // namespace
+
+const char* lab_name(LabKind kind) {
+  switch (kind) {
+    case LabKind::private_namespace:
+      return "private";
+    case LabKind::veth:
+      return "veth";
+    case LabKind::host:
+      break;
+  }
+  return "host";
+}
 
 std::string explain(const NamespaceRefusal& refusal) {
   const Diagnosis diagnosis = diagnose(refusal);
@@ -304,6 +321,7 @@ Lab enter_another_lab() {
 }
 
 void require_lab_for(const Scenario& scenario, LabKind kind) {
+  if (kind == LabKind::veth) return require_two_networks_do(scenario);
   if (kind != LabKind::host) return;
   if (!scenario.sysctls.empty()) {
     const auto& [name, value] = *scenario.sysctls.begin();

@@ -14,8 +14,12 @@ namespace ringchurn {
 
 enum class LabKind {
   private_namespace,  ///< a network namespace of our own
+  veth,               ///< the same for the clients, and another one for the servers: see veth.h
   host,               ///< the namespace that the program was started in, untouched
 };
+
+/// As a result and --lab spell it: "private", "veth", "host".
+const char* lab_name(LabKind kind);
 
 /// A kernel setting that the lab wants, and what came of it.
 struct LabSysctl {
@@ -48,8 +52,9 @@ struct Lab {
 /// Throws Error with kExitCannotRun, naming the reason and the ways out, if the kernel forbids it.
 Lab enter_lab(LabKind kind);
 
-/// Refuses a scenario that only a private lab can play: one that needs settings of its own, or that
-/// connects to addresses which are not this machine's. Throws Error (kExitUsage).
+/// Refuses a scenario that such a lab cannot play: on the host one that needs settings of its own,
+/// or that connects to addresses which are not this machine's; across a veth pair one that needs
+/// settings, a Unix socket, or both ends in one network. Throws Error (kExitUsage).
 void require_lab_for(const Scenario& scenario, LabKind kind);
 
 /// Another namespace like the lab's, for the calling thread alone, and for the threads and sockets
@@ -60,10 +65,14 @@ Lab enter_another_lab();
 /// kernel refuses one.
 void set_for(const Scenario& scenario, Lab& lab);
 
-/// An endpoint for each scenario, in the lab's addresses of `family` (AF_INET, AF_INET6) or of the
-/// family that the scenario insists on. Throws Error.
+/// An endpoint for each scenario, with its listener in the calling thread's network, in the lab's
+/// addresses of `family` (AF_INET, AF_INET6) or of the family that the scenario insists on. Throws
+/// Error.
 std::vector<Endpoint> make_endpoints(std::span<const Scenario> scenarios, const Lab& lab,
                                      int family, unsigned backlog);
+
+/// How many destinations of each family a lab has.
+inline constexpr int kDestinations = 256;
 
 /// What is known when a namespace was refused. Settings are as read from /proc/sys, without the
 /// newline, nullopt where this kernel has no such setting.

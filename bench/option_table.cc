@@ -400,13 +400,16 @@ constexpr OptionSpec kSpecs[] = {
        o.family = choice<Family>(v[0], {{"ipv4", Family::ipv4}, {"ipv6", Family::ipv6}});
      },
      kWhere, "address family (default: ipv4)"},
-    {"lab", "private|host", kBoth, OptionKind::text, "lab",
+    {"lab", "private|veth|host", kBoth, OptionKind::text, "lab",
      [](Options& o, const OptionValues& v) {
        o.lab = choice<LabKind>(v[0],
-                               {{"private", LabKind::private_namespace}, {"host", LabKind::host}});
+                               {{"private", LabKind::private_namespace},
+                                {"veth", LabKind::veth},
+                                {"host", LabKind::host}});
      },
      kWhere,
      "private: a network namespace of its own, where\nthe kernel's counters are exact;\n"
+     "veth: two, one for each end, and a wire between;\n"
      "host: this machine's network (default: private)"},
     {"seed", "N", kBoth | kDriveBit, OptionKind::number, "seed",
      [](Options& o, const OptionValues& v) { o.seed = number(v[0], 0, UINT64_MAX, "0 to 2^64-1"); },

@@ -399,8 +399,8 @@ void check_arms(const Options& options) {
   if (options.arms.size() > 1) {
     fail_usage("servers are compared by one scenario or mix: leave the arms out, give --scenario");
   }
-  if (options.lab == LabKind::host) {
-    fail_usage("each server has a network of its own: leave --lab host out");
+  if (options.lab != LabKind::private_namespace) {
+    fail_usage("each server has a network of its own: leave --lab out");
   }
 }
 

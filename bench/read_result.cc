@@ -266,7 +266,10 @@ Context read_origin(const JsonField& json) {
   context.compiler = json["compiler"].text();
   context.cpu_model = json["cpu_model"].text();
   context.cpus = json["cpus"].small_count();
-  context.lab = one_of(json["lab"], {"private", "host"});
+  if (const auto field = json.find("received_by"); field && !field->is_null()) {
+    context.received_by = one_of(*field, {"sender", "receiver"});
+  }
+  context.lab = one_of(json["lab"], {"private", "veth", "host"});
   context.family = one_of(json["family"], {"ipv4", "ipv6", "unix"});
   context.congestion_control = json["congestion_control"].text();
   context.started_at = json["started_at"].text();

@@ -36,6 +36,7 @@ Json origin_json(const Context& context) {
           {"cpu_model", context.cpu_model},
           {"cpus", context.cpus},
           {"lab", context.lab},
+          {"received_by", context.received_by.empty() ? Json() : Json(context.received_by)},
           {"family", context.family},
           {"congestion_control", context.congestion_control},
           {"started_at", context.started_at}};

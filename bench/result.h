@@ -31,8 +31,11 @@ struct Context {
   std::string liburing;  ///< version built against
   std::string compiler;  ///< and build type
   std::string cpu_model;
-  unsigned cpus = 0;   ///< that this process may run on
-  std::string lab;     ///< "private" or "host"
+  unsigned cpus = 0;  ///< that this process may run on
+  std::string lab;    ///< "private", "veth" or "host"
+  /// Whose CPU the kernel processes a packet on that was received, with all that it leads to: the
+  /// "sender"'s, as on loopback, or the "receiver"'s. Empty: it is not known.
+  std::string received_by;
   std::string layout;  ///< "pair" (client and server thread) or "single" (both ends on one thread)
   std::string family;  ///< "ipv4" or "ipv6"
   std::string congestion_control;  ///< of new sockets: net.ipv4.tcp_congestion_control

@@ -25,6 +25,7 @@
 #include "bench/side_network.h"
 #include "bench/text.h"
 #include "bench/verdicts.h"
+#include "bench/veth.h"
 #include "bench/worker.h"
 #include "ring/error.h"
 
@@ -65,6 +66,8 @@ class Crew {
   std::string failure() const;
   /// What was seen of the load while it ran; after play().
   const LoadSampler& sampler() const { return *sampler_; }
+  /// Each end's packets are processed by the CPU of its own thread.
+  bool steered() const { return steered_; }
 
  private:
   void prepare_groups();
@@ -81,6 +84,7 @@ class Crew {
   void split_by_end(std::uint64_t client_ns, std::uint64_t server_ns, Metered& facts) const;
   void start_threads();
   void join();
+  void steer(const Group& group);
   LoadSampler::Load sampled(Meter& meter) const;
   Progress progress(Nanoseconds now) const;
   void watch();
@@ -93,6 +97,8 @@ class Crew {
   const Plan& plan_;
   const Site& site_;
   std::list<SideNetwork> networks_;
+  const SideNetwork* beyond_veth_ = nullptr;  ///< one of them: where the listeners are
+  bool steered_ = false;
   std::list<Group> groups_;
   unsigned threads_ = 0;
   std::optional<std::latch> ready_;
@@ -134,6 +140,9 @@ double weight(const Arm& arm) {
 
 Crew::Crew(const Options& options, const Plan& plan, const Site& site)
     : options_(options), plan_(plan), site_(site) {
+  if (site.lab.kind == LabKind::veth) {
+    beyond_veth_ = &networks_.emplace_back(SideNetwork::BeyondVeth{});
+  }
   prepare_groups();
   for (const Group& group : groups_) threads_ += static_cast<unsigned>(group.players.size());
   ready_.emplace(threads_);
@@ -217,10 +226,15 @@ void Crew::prepare_group(const Arm& arm, unsigned index, double part, const Lab&
   group.seed = options_.seed * 1'000'003 + index;
   if (site_.only == Side::server && options_.connections)
     group.link.to_serve = *options_.connections;
-  group.endpoints = site_.only ? site_.endpoints()
-                               : make_endpoints(plan_.scenarios, lab, domain(options_.family),
-                                                Worker::backlog(options_.concurrency));
+  std::optional<SideNetwork::Visit> visit;
+  if (beyond_veth_) visit.emplace(*beyond_veth_);
+  group.endpoints =
+      site_.only ? site_.endpoints()
+                 : make_endpoints(plan_.scenarios, beyond_veth_ ? beyond_veth_->lab() : lab,
+                                  domain(options_.family), Worker::backlog(options_.concurrency));
+  visit.reset();
   add_players(group, index);
+  if (beyond_veth_) steer(group);
 }
 
 void Crew::add_players(Group& group, unsigned index) {
@@ -238,11 +252,21 @@ void Crew::add_players(Group& group, unsigned index) {
     if (options_.layout == Layout::single) player.cpu = cpus[(groups_.size() - 1) % cpus.size()];
     // Else each thread on a CPU of its own, or the scheduler does better than we.
     const bool enough = 2 * options_.threads <= cpus.size();
-    if (options_.layout == Layout::pair && enough && networks_.empty()) player.cpu = cpus[number];
+    const bool alone = networks_.empty() || beyond_veth_;
+    if (options_.layout == Layout::pair && enough && alone) player.cpu = cpus[number];
   };
   if (options_.layout == Layout::single) return add(Worker::Ends::both, index);
   add(Worker::Ends::client, 2 * index);
   add(Worker::Ends::server, 2 * index + 1);
+}
+
+/// One pair of threads on CPUs of their own: each end pays for the packets that it receives. Where
+/// the kernel does not permit it, the one that sends does, as on loopback.
+void Crew::steer(const Group& group) {
+  if (group.players.size() != 2 || options_.threads != 1 || !group.players.front().cpu) return;
+  if (!steer_received_packets(*group.players.front().cpu)) return;
+  const SideNetwork::Visit visit(*beyond_veth_);
+  steered_ = steer_received_packets(*group.players.back().cpu);
 }
 
 // -- one thread -----------------------------------------------------------------------------------
@@ -552,6 +576,7 @@ RunResult run(const Options& options, const Plan& plan, const Site& site) {
   result.context.warm_up_s = std::chrono::duration<double>(options.warm_up).count();
   Crew crew(options, plan, site);
   const LoadFacts facts = crew.play();
+  if (!site.only) result.context.received_by = crew.steered() ? "receiver" : "sender";
   result.context.elapsed_s = facts.elapsed_s;
   // A server's end has no end of its own: an interrupt is one of the ways to give it one.
   result.interrupted = interrupted() && site.only != Side::server;

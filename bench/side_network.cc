@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "bench/veth.h"
 #include "ring/error.h"
 
 namespace ringchurn {
@@ -39,6 +40,21 @@ SideNetwork::SideNetwork(const Scenario& scenario) {
     throw;
   }
   go_to(home);
+}
+
+SideNetwork::SideNetwork(BeyondVeth) {
+  const Descriptor home = own_namespace();
+  try {
+    lab_ = enter_another_lab();
+    namespace_ = own_namespace();
+    make_server_end(home.get(), lab_);
+    before_ = KernelCounters::read();
+  } catch (...) {
+    go_to(home);
+    throw;
+  }
+  go_to(home);
+  make_client_end();
 }
 
 SideNetwork::Visit::Visit(const SideNetwork& network) : home_(own_namespace()) {

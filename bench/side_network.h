@@ -14,6 +14,10 @@ class SideNetwork {
  public:
   /// Furnished like the lab, with the settings of `scenario` on top. Throws Error.
   explicit SideNetwork(const Scenario& scenario);
+  /// The servers' network of `--lab veth`, joined with the calling thread's, which is the clients'.
+  /// lab() has the addresses at which they reach it. Throws Error.
+  struct BeyondVeth {};
+  explicit SideNetwork(BeyondVeth);
 
   /// Moves the calling thread there until the end of the scope. Sockets and threads that it makes
   /// meanwhile stay there.
