@@ -23,9 +23,28 @@ constexpr std::chrono::milliseconds kIdlePatience{1};
 /// How many connections the server end may be behind the client end: those that the client is done
 /// with and the server is not. Its table has room for them.
 constexpr unsigned kSpareSlots = 64;
-constexpr unsigned kOperationsPerSocket = 2;  // a limited receive and its limit
 /// How long an interrupted run waits for the connections that are under way.
 constexpr Nanoseconds kPatienceWhenStopped = 1'000'000'000;
+
+/// True if a step keeps more than one operation in flight, or one with more than one completion.
+bool needs_two_completions(const Step& step) {
+  return step.limited || step.overlap != Overlap::none || step.zero_copy ||
+         step.op == Op::receive_multi || step.op == Op::accept_multi;
+}
+
+/// Completions that may be there for one socket. A connection that was just accepted has the slot
+/// of one that was just closed, but our own clients keep the sum of those that wait, are open or
+/// are just closed below the number of slots; other people's do not.
+unsigned completions_per_socket(const Worker::Settings& settings,
+                                std::span<const Scenario> scenarios) {
+  const auto needs_two = [](const Script& script) {
+    return std::any_of(script.steps.begin(), script.steps.end(), needs_two_completions);
+  };
+  const bool any = std::any_of(scenarios.begin(), scenarios.end(), [&](const Scenario& scenario) {
+    return needs_two(scenario.client) || needs_two(scenario.server);
+  });
+  return any || settings.peer_is_elsewhere ? 2 : 1;
+}
 
 RingSettings ring_settings(const Worker::Settings& settings, std::span<const Scenario> scenarios) {
   const bool both = settings.ends == Worker::Ends::both;
@@ -39,7 +58,8 @@ RingSettings ring_settings(const Worker::Settings& settings, std::span<const Sce
   ring.slots = client_slots + server_slots;
   ring.first_accept_slot = client_slots;
   ring.submissions = std::clamp(settings.concurrency * (both ? 2U : 1U), 256U, 4096U);
-  ring.completions = std::max(1024U, ring.slots * kOperationsPerSocket + kBatch);
+  ring.completions =
+      std::max(1024U, ring.slots * completions_per_socket(settings, scenarios) + kBatch);
   return ring;
 }
 
