@@ -46,8 +46,11 @@ PlayedSide read_side(const JsonField& field) {
 
 Context read_context(const JsonField& json) {
   Context context = read_origin(json);
-  context.layout = one_of(json["layout"], {"pair", "single"});
+  context.layout = one_of(json["layout"], {"pair", "single", "wide"});
   context.threads = json["threads"].small_count();
+  if (const auto servers = json.find("server_threads")) {
+    context.server_threads = unless_null(*servers, &JsonField::small_count);
+  }
   context.concurrency = json["concurrency"].small_count();
   context.seed = json["seed"].count();
   context.elapsed_s = json["elapsed_s"].number();

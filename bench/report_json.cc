@@ -49,6 +49,7 @@ Json context_json(const Context& context) {
   json.update({{"elapsed_s", context.elapsed_s},
                {"layout", context.layout},
                {"threads", context.threads},
+               {"server_threads", or_null(context.server_threads)},
                {"concurrency", context.concurrency},
                {"seed", context.seed},
                {"side", side_name(context.side)},

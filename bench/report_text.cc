@@ -36,13 +36,18 @@ std::string ends_text(const Context& context) {
                      context.target.empty() ? "" : ", against ", context.target);
 }
 
+std::string threads_text(const Context& context) {
+  if (!context.server_threads) return fmt::format("threads {}", context.threads);
+  return fmt::format("threads {} + {}", context.threads, *context.server_threads);
+}
+
 /// The first lines: of what, in what setting, on what machine.
 std::string header(std::string_view title, const Context& context, const TextStyle& style) {
   const char* received_by =
       context.received_by == "receiver" ? " (each end's CPU processes what that end receives)" : "";
   const std::string what = fmt::format(
-      "{} lab{}, {}, {}, {}, threads {}, concurrency {}, seed {}, started {}", context.lab,
-      received_by, context.family, context.congestion_control, ends_text(context), context.threads,
+      "{} lab{}, {}, {}, {}, {}, concurrency {}, seed {}, started {}", context.lab, received_by,
+      context.family, context.congestion_control, ends_text(context), threads_text(context),
       grouped(std::uint64_t{context.concurrency}), context.seed, context.started_at);
   const std::string warm_up = context.warm_up_s == 0
                                   ? ""

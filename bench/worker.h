@@ -63,10 +63,17 @@ class Worker {
     bool peer_is_elsewhere =
         false;               ///< the other end is not this program's, or not in this process
     bool open_loop = false;  ///< connections never rest: see End::Settings::rests
+    /// The links of all threads that serve each other, the worker's own among them. Empty: its own
+    /// is the only one. They must outlive the worker.
+    std::span<Link> group{};
+    /// Connections that the clients of a server's end have in flight together, which may all come
+    /// to this one; 0: `concurrency`. See Worker::room() for how many its table must hold.
+    unsigned most_at_once = 0;
   };
 
   /// Must be made, used and destroyed by one thread: the ring belongs to it. What is referred to
-  /// must outlive the worker; `stop` may be set by any thread or signal handler at any time. Throws
+  /// must outlive the worker; `stop` may be set by any thread or signal handler at any time. `link`
+  /// is where it publishes; of a group's threads on one side, each has a link of its own. Throws
   /// Error.
   Worker(const Settings& settings, std::span<const Scenario> scenarios,
          std::span<const Endpoint> endpoints, Link& link, const std::atomic<bool>& stop);
@@ -79,8 +86,8 @@ class Worker {
   /// moves any more; returns when every one of them has ended or was given up. Can be called again.
   void play(Mix& mix, const Load& load);
 
-  /// With a server end alone: serves until link.to_serve connections have ended, and if its clients
-  /// are elsewhere, until `stop` is set.
+  /// With a server end alone: serves until the group's servers have ended what its clients left
+  /// them to serve, and if its clients are elsewhere, until `stop` is set.
   void serve();
 
   WorkerReport report() const;
@@ -106,6 +113,7 @@ class Worker {
   const bool batches_;    ///< waits for several completions at once
   unsigned backlog_ = 0;  ///< completions of the last turn
   Link& link_;
+  GroupOfLinks group_;
   const std::atomic<bool>& stop_;
   // The ring comes last, so that it goes first: its operations point into the ends' buffers.
   std::unique_ptr<Recorder> client_recorder_, server_recorder_;

@@ -54,6 +54,7 @@ DIRECTION = {"sent": NUMBER_OR_NULL, "received": NUMBER_OR_NULL, "lost": NUMBER_
 RATIO = {"ci_low": NUMBER_OR_NULL, "ci_high": NUMBER_OR_NULL}
 CONTEXT = {"version": TEXT, "command": TEXT, "kernel": TEXT, "cpu_model": TEXT, "cpus": NUMBER,
            "lab": TEXT, "layout": TEXT, "family": TEXT, "concurrency": NUMBER, "threads": NUMBER,
+           "server_threads": Optional(NUMBER),
            "started_at": TEXT, "elapsed_s": NUMBER, "side": TEXT, "target": Optional(TEXT),
            "sysctls": Map(TEXT)}
 VERDICT = {"name": TEXT, "ok": TRUTH, "advisory": TRUTH, "evidence": TEXT, "remedy": TEXT}
