@@ -181,6 +181,9 @@ Cost read_cost(const JsonField& json) {
   cost.segments_per_connection = json["segments_per_connection"].number();
   cost.time_wait_per_connection = json["time_wait_per_connection"].number();
   cost.syscalls_per_connection = json["syscalls_per_connection"].number();
+  if (const auto memory = json.find("memory_bytes_per_connection")) {
+    cost.memory_bytes_per_connection = unless_null(*memory, &JsonField::number);
+  }
   return cost;
 }
 

@@ -154,7 +154,8 @@ Json cost_json(const Cost& cost) {
           {"user_share", cost.user_share},
           {"segments_per_connection", cost.segments_per_connection},
           {"time_wait_per_connection", cost.time_wait_per_connection},
-          {"syscalls_per_connection", cost.syscalls_per_connection}};
+          {"syscalls_per_connection", cost.syscalls_per_connection},
+          {"memory_bytes_per_connection", or_null(cost.memory_bytes_per_connection)}};
 }
 
 Json open_loop_json(const OpenLoop& loop) {

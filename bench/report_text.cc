@@ -248,6 +248,13 @@ std::string cost(const RunResult& result, const TextStyle& style) {
              both ? "sent by both ends" : "sent from this network"});
   table.add({"TIME_WAIT", grouped(cost.time_wait_per_connection, 2) + "   ", "sockets made"});
   table.add({"io_uring_enter", grouped(cost.syscalls_per_connection, 2) + "   ", "system calls"});
+  if (cost.memory_bytes_per_connection) {
+    const unsigned in_flight = result.context.concurrency;
+    table.add({"memory", grouped(*cost.memory_bytes_per_connection * in_flight / 1e6, 1) + " MB",
+               fmt::format("ringchurn's own: {} B for each of {} at a time",
+                           grouped(*cost.memory_bytes_per_connection, 0),
+                           grouped(std::uint64_t{in_flight}))});
+  }
   const std::string whose = result.merged ? "both processes" : "the whole process";
   return section("COST OF A CONNECTION, CPU of " + whose, table, style);
 }

@@ -165,6 +165,9 @@ struct Cost {
   double time_wait_per_connection = 0;
   double syscalls_per_connection =
       0;  ///< io_uring_enter calls; nothing else is called per connection
+  /// What this process grew by in memory, rings and all, at its peak, by each connection that may
+  /// be in flight. Empty in a comparison and in merged results.
+  std::optional<double> memory_bytes_per_connection{};
 };
 
 /// How an open loop kept its own pace. All of it leaves a warm-up out.

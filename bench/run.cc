@@ -19,6 +19,7 @@
 #include "bench/account.h"
 #include "bench/context.h"
 #include "bench/interrupt.h"
+#include "bench/memory.h"
 #include "bench/meter.h"
 #include "bench/progress.h"
 #include "bench/sampler.h"
@@ -631,6 +632,7 @@ RunResult run(const Options& options, const Plan& plan, const Site& site) {
   result.context.target = site.target;
   if (site.target.starts_with("unix:")) result.context.family = "unix";
   result.context.warm_up_s = std::chrono::duration<double>(options.warm_up).count();
+  const MemoryGrowth memory;
   Crew crew(options, plan, site);
   const LoadFacts facts = crew.play();
   if (!site.only) result.context.received_by = crew.steered() ? "receiver" : "sender";
@@ -646,6 +648,10 @@ RunResult run(const Options& options, const Plan& plan, const Site& site) {
     weights[arm.scenarios[i]] = arm.weights[i] / total;
   }
   account(plan, weights, facts, result);
+  if (const auto grown = memory.bytes()) {
+    result.cost.memory_bytes_per_connection =
+        static_cast<double>(*grown) / static_cast<double>(options.concurrency);
+  }
   add_pace(options, facts, result);
   result.verdicts = judge(result, facts);
   for (const Verdict& verdict : judge_pace(result)) result.verdicts.push_back(verdict);

@@ -56,6 +56,7 @@ TEST_F(ReadResult, WhatIsReadIsWhatWasWritten) {
   RunResult wide = sample_run();
   wide.context.layout = "wide";
   wide.context.server_threads = 3;
+  wide.cost.memory_bytes_per_connection = 260;
   RunResult merged = sample_run();
   merged.series.reset();
   merged.merged = Merged{{"drive.json", sample_side(PlayedSide::client).context, sample_series()},
