@@ -325,6 +325,11 @@ bool Worker::stalled() {
   // A server end is not stalled while its client is busy with connections that never reach it.
   const std::uint64_t ended =
       (client_ ? client_->ended() : group_.client_ended()) + (server_ ? server_->ended() : 0);
+  // Many connections at once may take their time to be there, before the first of them ends.
+  const std::uint64_t moved =
+      ended + (client_ ? client_->established() : 0) + (server_ ? server_->established() : 0);
+  if (moved != moved_then_) last_move_ = now_;
+  moved_then_ = moved;
   // Nothing can end where nothing is open: a pace may be slower than our patience.
   const bool idles = client_ && client_->open() == 0 && pacer_;
   if (ended != ended_then_ || idles || (settings_.peer_is_elsewhere && !client_)) {
@@ -336,7 +341,7 @@ bool Worker::stalled() {
   idled_ = idles;
   if (stopped_ == 0 && stop_.load(std::memory_order_relaxed)) stopped_ = now_;
   if (stopped_ != 0 && now_ - stopped_ > kPatienceWhenStopped) return true;
-  return now_ - last_end_ > settings_.stall_limit;
+  return now_ - std::max(last_end_, last_move_) > settings_.stall_limit;
 }
 
 void Worker::abandon() {

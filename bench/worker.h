@@ -59,7 +59,8 @@ class Worker {
     unsigned concurrency = 64;
     /// Hears every answer; must outlive the worker.
     const std::function<void(const Answer&)>* witness = nullptr;
-    Nanoseconds stall_limit = 10'000'000'000;  ///< give up when nothing ends for so long
+    /// Give up when none begins nor ends for so long.
+    Nanoseconds stall_limit = 10'000'000'000;
     bool peer_is_elsewhere =
         false;               ///< the other end is not this program's, or not in this process
     bool open_loop = false;  ///< connections never rest: see End::Settings::rests
@@ -129,6 +130,8 @@ class Worker {
   bool idled_ = false;       ///< at the last look none was open, and more were to come
   Nanoseconds stopped_ = 0;  ///< when `stop` was first seen; 0: not yet
   std::uint64_t ended_then_ = 0;
+  Nanoseconds last_move_ = 0;  ///< when a connection was last established, or ended
+  std::uint64_t moved_then_ = 0;
 };
 
 }  // namespace ringchurn
