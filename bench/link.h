@@ -63,6 +63,7 @@ struct Link {
   alignas(64) std::atomic<std::uint64_t> server_ended{0};
   std::atomic<unsigned> server_backlog{0};  ///< completions of the server end's last turn
   std::atomic<unsigned> server_in_flight{0};
+  std::atomic<std::uint64_t> server_enters{0};  ///< of a ring that has the server's end alone
   /// For the live line and the time series; set once a turn.
   alignas(64) std::atomic<std::uint64_t> client_ended{0};
   /// Of them, those that had been established: a server's end has them, too.

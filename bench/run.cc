@@ -449,7 +449,8 @@ void Crew::begin_measuring() {
   for (Group& group : groups_) {
     for (const Link& link : group.links) {
       measuring.connections += link.client_ended.load(std::memory_order_relaxed);
-      measuring.ring_enters += link.enters.load(std::memory_order_relaxed);
+      measuring.ring_enters += link.enters.load(std::memory_order_relaxed) +
+                               link.server_enters.load(std::memory_order_relaxed);
     }
     for (Player& player : group.players) {
       player.cpu_warm_ns = thread_cpu_ns(player.thread.native_handle());
