@@ -100,9 +100,12 @@ Context describe(const Options& options, const Lab& lab) {
   context.cpu_model = cpu_model();
   context.cpus = static_cast<unsigned>(usable_cpus().size());
   context.lab = lab_name(lab.kind);
-  context.layout = options.layout == Layout::pair ? "pair" : "single";
+  context.layout = options.layout == Layout::pair     ? "pair"
+                   : options.layout == Layout::single ? "single"
+                                                      : "wide";
   context.family = options.family == Family::ipv4 ? "ipv4" : "ipv6";
   context.threads = options.threads;
+  context.server_threads = options.server_threads;
   context.concurrency = options.concurrency;
   context.seed = options.seed;
   const std::time_t now = std::time(nullptr);

@@ -274,6 +274,7 @@ std::vector<std::pair<const char*, std::string>> conditions(const RunResult& res
           {"family", context.family},
           {"congestion control", context.congestion_control},
           {"threads", fmt::format("{}", context.threads)},
+          {"server threads", fmt::format("{}", context.server_threads.value_or(0))},
           {"concurrency", fmt::format("{}", context.concurrency)},
           {"side", side_name(context.side)},
           {"target", context.target},

@@ -353,12 +353,12 @@ void set_for(const Scenario& scenario, Lab& lab) {
 }
 
 std::vector<Endpoint> make_endpoints(std::span<const Scenario> scenarios, const Lab& lab,
-                                     int family, unsigned backlog) {
+                                     int family, unsigned backlog, Endpoint::Port port) {
   std::vector<Endpoint> endpoints;
   for (const Scenario& scenario : scenarios) {
     const bool v6 = Endpoint::domain_of(scenario, family) == AF_INET6;
     endpoints.emplace_back(scenario, family, backlog,
-                           v6 ? lab.ipv6_destinations : lab.ipv4_destinations);
+                           v6 ? lab.ipv6_destinations : lab.ipv4_destinations, port);
   }
   return endpoints;
 }

@@ -69,7 +69,8 @@ void set_for(const Scenario& scenario, Lab& lab);
 /// addresses of `family` (AF_INET, AF_INET6) or of the family that the scenario insists on. Throws
 /// Error.
 std::vector<Endpoint> make_endpoints(std::span<const Scenario> scenarios, const Lab& lab,
-                                     int family, unsigned backlog);
+                                     int family, unsigned backlog,
+                                     Endpoint::Port port = Endpoint::Port::own);
 
 /// How many destinations of each family a lab has.
 inline constexpr int kDestinations = 256;

@@ -54,23 +54,51 @@ class OutcomeCounts {
   Counter expected_{0}, unexpected_{0};
 };
 
-/// One group of threads that serve each other. Relaxed counters and flags; nothing here orders the
-/// steps of any connection.
+/// What a client's thread and a server's thread publish, each its own part. Relaxed counters and
+/// flags; nothing here orders the steps of any connection. Threads that serve each other are a
+/// group: one of each and one link, or in layout wide as many links as the side that has more.
 struct Link {
   /// Connections that the server end has ended. The client end does not run away from it, so that
   /// neither the accept queue nor the server's table can overflow.
   alignas(64) std::atomic<std::uint64_t> server_ended{0};
   std::atomic<unsigned> server_backlog{0};  ///< completions of the server end's last turn
   std::atomic<unsigned> server_in_flight{0};
+  std::atomic<std::uint64_t> server_enters{0};  ///< of a ring that has the server's end alone
   /// For the live line and the time series; set once a turn.
   alignas(64) std::atomic<std::uint64_t> client_ended{0};
+  /// Of them, those that had been established: a server's end has them, too.
+  std::atomic<std::uint64_t> client_parted{0};
   std::atomic<unsigned> in_flight{0};    ///< at the client end
-  std::atomic<std::uint64_t> enters{0};  ///< io_uring_enter calls of the client's ring
+  std::atomic<std::uint64_t> enters{0};  ///< io_uring_enter calls of the ring that has the client
   alignas(64) OutcomeCounts client_outcomes;
   alignas(64) OutcomeCounts server_outcomes;
-  /// Connections that the server end has to see before it may stop; set when the clients are done.
+  /// Connections of this client that servers have to see before they may stop; set when it is done.
   alignas(64) std::atomic<std::uint64_t> to_serve{UINT64_MAX};
   std::atomic<bool> abandoned{false};  ///< one end gave up waiting: so must the other
+};
+
+/// A group as a whole, by its links. Each link is read on its own: what is added up may be as old
+/// as the last turn of the thread that published it.
+class GroupOfLinks {
+ public:
+  /// `links` must outlive it.
+  explicit GroupOfLinks(std::span<Link> links) : links_(links) {}
+
+  std::uint64_t client_ended() const { return sum(&Link::client_ended); }
+  std::uint64_t server_ended() const { return sum(&Link::server_ended); }
+  /// Connections that the clients are done with and the servers are not.
+  std::uint64_t servers_lag() const;
+  /// Completions of a server end's last turn, where they were most.
+  unsigned server_backlog() const;
+  /// What all clients leave for the servers to see; UINT64_MAX while one of them still plays.
+  std::uint64_t to_serve() const;
+  /// Everybody in the group gives up.
+  void abandon();
+
+ private:
+  std::uint64_t sum(std::atomic<std::uint64_t> Link::*counter) const;
+
+  std::span<Link> links_;
 };
 
 /// What the threads of `links` have done so far. Connections are those of the end `whose`, errors

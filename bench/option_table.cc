@@ -390,11 +390,19 @@ constexpr OptionSpec kSpecs[] = {
        o.port = static_cast<std::uint16_t>(number(v[0], 1, 65535, "1 to 65535"));
      },
      kWhere, "of the first scenario; the next ones follow\n(default: ports that the kernel picks)"},
-    {"layout", "pair|single", kRunBit, OptionKind::text, "layout",
+    {"layout", "pair|single|wide", kRunBit, OptionKind::text, "layout",
      [](Options& o, const OptionValues& v) {
-       o.layout = choice<Layout>(v[0], {{"pair", Layout::pair}, {"single", Layout::single}});
+       o.layout = choice<Layout>(
+           v[0], {{"pair", Layout::pair}, {"single", Layout::single}, {"wide", Layout::wide}});
      },
-     kWhere, "pair: client and server on a thread each;\nsingle: both on one (default: pair)"},
+     kWhere,
+     "pair: client and server on a thread each;\nsingle: both on one; wide: any number of each, "
+     "each\nserver with a listener at the same port\n(default: pair)"},
+    {"server-threads", "N", kRunBit, OptionKind::number, "server-threads",
+     [](Options& o, const OptionValues& v) {
+       o.server_threads = static_cast<unsigned>(number(v[0], 1, 256, "1 to 256"));
+     },
+     kWhere, "layout wide: server threads, 1 to 256 (default: as\nmany as --threads)"},
     {"family", "ipv4|ipv6", kBoth | kAtlasBit | kServeBit, OptionKind::text, "family",
      [](Options& o, const OptionValues& v) {
        o.family = choice<Family>(v[0], {{"ipv4", Family::ipv4}, {"ipv6", Family::ipv6}});

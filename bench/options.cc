@@ -427,6 +427,15 @@ void check_sweep(const Options& options) {
   }
 }
 
+/// Only a wide layout has servers that are not the clients' own.
+void check_layout(Options& options) {
+  if (options.layout == Layout::wide) {
+    options.server_threads = options.server_threads.value_or(options.threads);
+  } else if (options.server_threads) {
+    fail_usage("--server-threads is about --layout wide: add that, or leave it out");
+  }
+}
+
 /// What says something about a pace must have one to say it about.
 void check_pace(const Options& options) {
   if (options.arrivals && !options.rate_per_s) {
@@ -533,6 +542,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   if (options.command == Command::serve) options.concurrency = kServeConcurrency;
   apply_layers(options, read_layers(line), line.command->bit);
   apply_defaults(options);
+  check_layout(options);
   check_pace(options);
   check_arms(options);
   check_sweep(options);

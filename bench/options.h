@@ -32,7 +32,7 @@ enum class Command {
   completion,
   man
 };
-enum class Layout { pair, single };
+enum class Layout { pair, single, wide };
 enum class Shell { bash, zsh, fish };
 enum class Family { ipv4, ipv6 };
 /// Whether the progress of a run is shown while it runs: progress_style() says what each means.
@@ -88,6 +88,7 @@ struct Options {
   std::chrono::nanoseconds ramp{}, warm_up{};
   unsigned threads = 1;
   Layout layout = Layout::pair;
+  std::optional<unsigned> server_threads;  ///< run: of layout wide, and only there
   Family family = Family::ipv4;
   LabKind lab = LabKind::private_namespace;
   std::uint64_t seed = 1;

@@ -46,8 +46,11 @@ PlayedSide read_side(const JsonField& field) {
 
 Context read_context(const JsonField& json) {
   Context context = read_origin(json);
-  context.layout = one_of(json["layout"], {"pair", "single"});
+  context.layout = one_of(json["layout"], {"pair", "single", "wide"});
   context.threads = json["threads"].small_count();
+  if (const auto servers = json.find("server_threads")) {
+    context.server_threads = unless_null(*servers, &JsonField::small_count);
+  }
   context.concurrency = json["concurrency"].small_count();
   context.seed = json["seed"].count();
   context.elapsed_s = json["elapsed_s"].number();
@@ -178,6 +181,9 @@ Cost read_cost(const JsonField& json) {
   cost.segments_per_connection = json["segments_per_connection"].number();
   cost.time_wait_per_connection = json["time_wait_per_connection"].number();
   cost.syscalls_per_connection = json["syscalls_per_connection"].number();
+  if (const auto memory = json.find("memory_bytes_per_connection")) {
+    cost.memory_bytes_per_connection = unless_null(*memory, &JsonField::number);
+  }
   return cost;
 }
 

@@ -49,6 +49,7 @@ Json context_json(const Context& context) {
   json.update({{"elapsed_s", context.elapsed_s},
                {"layout", context.layout},
                {"threads", context.threads},
+               {"server_threads", or_null(context.server_threads)},
                {"concurrency", context.concurrency},
                {"seed", context.seed},
                {"side", side_name(context.side)},
@@ -153,7 +154,8 @@ Json cost_json(const Cost& cost) {
           {"user_share", cost.user_share},
           {"segments_per_connection", cost.segments_per_connection},
           {"time_wait_per_connection", cost.time_wait_per_connection},
-          {"syscalls_per_connection", cost.syscalls_per_connection}};
+          {"syscalls_per_connection", cost.syscalls_per_connection},
+          {"memory_bytes_per_connection", or_null(cost.memory_bytes_per_connection)}};
 }
 
 Json open_loop_json(const OpenLoop& loop) {

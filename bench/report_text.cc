@@ -36,13 +36,18 @@ std::string ends_text(const Context& context) {
                      context.target.empty() ? "" : ", against ", context.target);
 }
 
+std::string threads_text(const Context& context) {
+  if (!context.server_threads) return fmt::format("threads {}", context.threads);
+  return fmt::format("threads {} + {}", context.threads, *context.server_threads);
+}
+
 /// The first lines: of what, in what setting, on what machine.
 std::string header(std::string_view title, const Context& context, const TextStyle& style) {
   const char* received_by =
       context.received_by == "receiver" ? " (each end's CPU processes what that end receives)" : "";
   const std::string what = fmt::format(
-      "{} lab{}, {}, {}, {}, threads {}, concurrency {}, seed {}, started {}", context.lab,
-      received_by, context.family, context.congestion_control, ends_text(context), context.threads,
+      "{} lab{}, {}, {}, {}, {}, concurrency {}, seed {}, started {}", context.lab, received_by,
+      context.family, context.congestion_control, ends_text(context), threads_text(context),
       grouped(std::uint64_t{context.concurrency}), context.seed, context.started_at);
   const std::string warm_up = context.warm_up_s == 0
                                   ? ""
@@ -243,6 +248,13 @@ std::string cost(const RunResult& result, const TextStyle& style) {
              both ? "sent by both ends" : "sent from this network"});
   table.add({"TIME_WAIT", grouped(cost.time_wait_per_connection, 2) + "   ", "sockets made"});
   table.add({"io_uring_enter", grouped(cost.syscalls_per_connection, 2) + "   ", "system calls"});
+  if (cost.memory_bytes_per_connection) {
+    const unsigned in_flight = result.context.concurrency;
+    table.add({"memory", grouped(*cost.memory_bytes_per_connection * in_flight / 1e6, 1) + " MB",
+               fmt::format("ringchurn's own: {} B for each of {} in flight",
+                           grouped(*cost.memory_bytes_per_connection, 0),
+                           grouped(std::uint64_t{in_flight}))});
+  }
   const std::string whose = result.merged ? "both processes" : "the whole process";
   return section("COST OF A CONNECTION, CPU of " + whose, table, style);
 }

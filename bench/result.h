@@ -36,11 +36,14 @@ struct Context {
   /// Whose CPU the kernel processes a packet on that was received, with all that it leads to: the
   /// "sender"'s, as on loopback, or the "receiver"'s. Empty: it is not known.
   std::string received_by;
-  std::string layout;  ///< "pair" (client and server thread) or "single" (both ends on one thread)
-  std::string family;  ///< "ipv4" or "ipv6"
+  /// "pair" (client and server thread), "single" (both ends on one thread), "wide" (any number of
+  /// both, every connection between any two)
+  std::string layout;
+  std::string family;              ///< "ipv4" or "ipv6"
   std::string congestion_control;  ///< of new sockets: net.ipv4.tcp_congestion_control
-  unsigned threads = 0;            ///< pairs, or single threads
-  unsigned concurrency = 0;        ///< connections in flight at once, over all threads
+  unsigned threads = 0;            ///< pairs, single threads, or in layout wide clients' threads
+  std::optional<unsigned> server_threads;  ///< layout wide only
+  unsigned concurrency = 0;                ///< connections in flight at once, over all threads
   std::uint64_t seed = 0;
   std::string target;      ///< drive: where the server is that is not ours; else empty
   double warm_up_s = 0;    ///< at the load's beginning: neither in latency, nor rate, nor cost
@@ -133,8 +136,8 @@ struct CounterRow {
   std::string name;                                  ///< kernel spelling
   std::optional<std::uint64_t> measured;             ///< empty: this kernel has no such counter
   std::uint64_t declared_min = 0, declared_max = 0;  ///< equal unless a scenario declares a range
-  /// OutRsts in layout pair: how many more the kernel may count for delayed ACKs that a close on
-  /// the other CPU overtook (bench/README.md). Bounded by DelayedACKs; else 0.
+  /// OutRsts in layouts pair and wide: how many more the kernel may count for delayed ACKs that a
+  /// close on the other CPU overtook (bench/README.md). Bounded by DelayedACKs; else 0.
   std::uint64_t allowed_extra = 0;
   /// False for what one side counted: a scenario declares what both ends do together.
   bool is_declared = true;
@@ -162,6 +165,9 @@ struct Cost {
   double time_wait_per_connection = 0;
   double syscalls_per_connection =
       0;  ///< io_uring_enter calls; nothing else is called per connection
+  /// What this process grew by in memory, rings and all, at its peak, by each connection that may
+  /// be in flight. Empty in a comparison and in merged results.
+  std::optional<double> memory_bytes_per_connection{};
 };
 
 /// How an open loop kept its own pace. All of it leaves a warm-up out.

@@ -1,5 +1,5 @@
-// A run's threads: one worker each, a pair of them (client and server) or one with both ends. Every
-// group has listeners and a link of its own; groups share nothing. See run.h.
+// A run's threads: one worker each, a pair of them (client and server), one with both ends, or any
+// number of each. Every group has listeners and links of its own; groups share nothing. See run.h.
 #include "bench/run.h"
 
 #include <fmt/format.h>
@@ -19,6 +19,7 @@
 #include "bench/account.h"
 #include "bench/context.h"
 #include "bench/interrupt.h"
+#include "bench/memory.h"
 #include "bench/meter.h"
 #include "bench/progress.h"
 #include "bench/sampler.h"
@@ -35,6 +36,7 @@ namespace {
 /// One thread, its worker's report, and what went wrong in it.
 struct Player {
   Worker::Ends ends = Worker::Ends::both;
+  unsigned number = 0;  ///< among the group's clients, or among its servers: its link, and its part
   std::optional<int> cpu;
   WorkerReport report;
   std::uint64_t cpu_before_ns = 0, cpu_warm_ns = 0, cpu_after_ns = 0;  ///< the thread's clock
@@ -43,16 +45,22 @@ struct Player {
   std::thread thread;
 };
 
+/// How many threads a group has, and which one it is of those that play the same part of the mix.
+struct Shape {
+  unsigned index = 0, of = 1;
+  unsigned clients = 1, servers = 1;  ///< threads; one with both ends is each
+};
+
 /// The threads that serve each other, and what they play.
 struct Group {
   const SideNetwork* network = nullptr;  ///< null: the lab
   Arm arm;                               ///< the whole mix, or its part that is played there
-  Link link;
-  std::vector<Endpoint> endpoints;
-  unsigned index = 0, of = 1;  ///< which of those that play the same part of the mix
-  double part = 1;             ///< the weight of that, of all
-  unsigned concurrency = 0;
-  std::optional<std::uint64_t> connections;
+  Shape shape;
+  std::vector<Link> links;
+  std::vector<std::vector<Endpoint>> endpoints;  ///< of each server; clients go by the first one's
+  double part = 1;                               ///< the weight of what it plays, of all
+  unsigned concurrency = 0;                      ///< of all its clients
+  std::optional<std::uint64_t> connections;      ///< of all its clients
   std::uint64_t seed = 0;
   std::list<Player> players;
 };
@@ -71,13 +79,15 @@ class Crew {
 
  private:
   void prepare_groups();
-  void prepare_group(const Arm& arm, unsigned index, double part, const Lab& lab);
-  void add_players(Group& group, unsigned index);
+  void prepare_group(const Arm& arm, Shape shape, double part, const Lab& lab);
+  void make_listeners(Group& group, const Lab& lab) const;
+  void add_players(Group& group);
+  Worker::Settings settings(Group& group, const Player& player) const;
   void prepare_side_group(const Arm& arm, double part);
   std::optional<std::uint64_t> numbered(std::uint64_t connections) const;
   void body(Group& group, Player& player);
   void perform(Group& group, Player& player, Worker& worker);
-  void play(const Group& group, Mix& mix, Worker& worker) const;
+  void play(const Group& group, const Player& player, Worker& worker) const;
   Nanoseconds warm_until() const;
   void begin_measuring();
   MeasuredPart measured_part();
@@ -120,6 +130,11 @@ class Crew {
 /// Share number `index` of `total` in `parts` parts that differ by one at most.
 std::uint64_t share(std::uint64_t total, std::uint64_t parts, std::uint64_t index) {
   return total / parts + (index < total % parts ? 1 : 0);
+}
+
+/// How many of `concurrency` connections one server may have at a time: see Worker::room().
+unsigned most_at_once(unsigned concurrency, const Shape& shape) {
+  return shape.clients > 1 ? 2 * concurrency : concurrency;
 }
 
 /// The part of `arm` whose scenarios `chosen` names, by index into the plan.
@@ -182,13 +197,17 @@ void Crew::prepare_groups() {
                 "only be kept by number: ask for --connections instead of --duration");
   }
   const auto connections = apportion(options_.connections.value_or(0), parts);
+  const bool wide = options_.layout == Layout::wide;
+  const unsigned groups = wide ? 1 : options_.threads;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (options_.connections && connections[i] == 0) continue;
     const double part = weight(parts[i]) / weight(arm);
     if (site_.only || plan_.scenarios[parts[i].scenarios.front()].sysctls.empty()) {
-      for (unsigned index = 0; index < options_.threads; ++index) {
-        prepare_group(parts[i], index, part, site_.lab);
-        groups_.back().connections = numbered(share(connections[i], options_.threads, index));
+      for (unsigned index = 0; index < groups; ++index) {
+        Shape shape{index, groups};
+        if (wide) shape = {0, 1, options_.threads, *options_.server_threads};
+        prepare_group(parts[i], shape, part, site_.lab);
+        groups_.back().connections = numbered(share(connections[i], groups, index));
       }
     } else {
       prepare_side_group(parts[i], part);
@@ -205,59 +224,81 @@ std::optional<std::uint64_t> Crew::numbered(std::uint64_t connections) const {
 void Crew::prepare_side_group(const Arm& arm, double part) {
   networks_.emplace_back(plan_.scenarios[arm.scenarios.front()]);
   const SideNetwork::Visit visit(networks_.back());
-  prepare_group(arm, 0, part / options_.threads, networks_.back().lab());
+  prepare_group(arm, {}, part, networks_.back().lab());
   Group& group = groups_.back();
   group.network = &networks_.back();
-  group.of = 1;
-  group.part = part;
   group.seed += groups_.size();
-  group.concurrency = std::max(1U, static_cast<unsigned>(options_.concurrency * part));
 }
 
-void Crew::prepare_group(const Arm& arm, unsigned index, double part, const Lab& lab) {
+void Crew::prepare_group(const Arm& arm, Shape shape, double part, const Lab& lab) {
   Group& group = groups_.emplace_back();
   group.arm = arm;
-  group.index = index;
-  group.of = options_.threads;
+  group.shape = shape;
   group.part = part;
+  const unsigned clients = shape.of * shape.clients;
   const auto concurrency =
-      std::max(options_.threads, static_cast<unsigned>(options_.concurrency * part + 0.5));
-  group.concurrency = static_cast<unsigned>(share(concurrency, options_.threads, index));
-  group.seed = options_.seed * 1'000'003 + index;
-  if (site_.only == Side::server && options_.connections)
-    group.link.to_serve = *options_.connections;
-  std::optional<SideNetwork::Visit> visit;
-  if (beyond_veth_) visit.emplace(*beyond_veth_);
-  group.endpoints =
-      site_.only ? site_.endpoints()
-                 : make_endpoints(plan_.scenarios, beyond_veth_ ? beyond_veth_->lab() : lab,
-                                  domain(options_.family), Worker::backlog(options_.concurrency));
-  visit.reset();
-  add_players(group, index);
+      std::max(clients, static_cast<unsigned>(options_.concurrency * part + 0.5));
+  group.concurrency = static_cast<unsigned>(share(concurrency, shape.of, shape.index));
+  group.seed = options_.seed * 1'000'003 + shape.index;
+  group.links = std::vector<Link>(std::max(shape.clients, shape.servers));
+  for (unsigned number = shape.clients; number < shape.servers; ++number) {
+    group.links[number].to_serve = 0;  // no client publishes there
+  }
+  if (site_.only == Side::server && options_.connections) {
+    group.links[0].to_serve = *options_.connections;
+  }
+  make_listeners(group, lab);
+  add_players(group);
   if (beyond_veth_) steer(group);
 }
 
-void Crew::add_players(Group& group, unsigned index) {
+void Crew::make_listeners(Group& group, const Lab& lab) const {
+  if (site_.only) {
+    group.endpoints.push_back(site_.endpoints());
+    return;
+  }
+  const unsigned backlog = Worker::backlog(most_at_once(options_.concurrency, group.shape));
+  std::optional<SideNetwork::Visit> visit;
+  if (beyond_veth_) visit.emplace(*beyond_veth_);
+  group.endpoints.push_back(make_endpoints(
+      plan_.scenarios, beyond_veth_ ? beyond_veth_->lab() : lab, domain(options_.family), backlog,
+      group.shape.servers > 1 ? Endpoint::Port::shared : Endpoint::Port::own));
+  while (group.endpoints.size() < group.shape.servers) {
+    std::vector<Endpoint>& siblings = group.endpoints.emplace_back();
+    for (std::size_t i = 0; i < plan_.scenarios.size(); ++i) {
+      siblings.push_back(group.endpoints[0][i].sibling(plan_.scenarios[i], backlog));
+    }
+  }
+}
+
+void Crew::add_players(Group& group) {
   if (site_.only) {  // the scheduler finds a place beside the other end, which may be here, too
     group.players.emplace_back().ends =
         *site_.only == Side::client ? Worker::Ends::client : Worker::Ends::server;
     return;
   }
   const std::vector<int> cpus = usable_cpus();
-  const auto add = [&](Worker::Ends ends, unsigned number) {
+  const auto add = [&](Worker::Ends ends, unsigned number, unsigned thread) {
     Player& player = group.players.emplace_back();
     player.ends = ends;
+    player.number = number;
     // Both ends of a connection on one CPU for good: after a move, a delayed ACK that the timer of
     // the old CPU sends is overtaken, and the late ACK draws an RST that no teardown sent.
     if (options_.layout == Layout::single) player.cpu = cpus[(groups_.size() - 1) % cpus.size()];
     // Else each thread on a CPU of its own, or the scheduler does better than we.
     const bool enough = 2 * options_.threads <= cpus.size();
-    const bool alone = networks_.empty() || beyond_veth_;
-    if (options_.layout == Layout::pair && enough && alone) player.cpu = cpus[number];
+    if (!networks_.empty() && !beyond_veth_) return;
+    if (options_.layout == Layout::pair && enough) player.cpu = cpus[thread];
+    // A wide one is about who shares a CPU with whom.
+    if (options_.layout == Layout::wide) player.cpu = cpus[thread % cpus.size()];
   };
-  if (options_.layout == Layout::single) return add(Worker::Ends::both, index);
-  add(Worker::Ends::client, 2 * index);
-  add(Worker::Ends::server, 2 * index + 1);
+  const Shape& shape = group.shape;
+  if (options_.layout == Layout::single) return add(Worker::Ends::both, 0, shape.index);
+  const unsigned before = 2 * shape.index;
+  for (unsigned n = 0; n < shape.clients; ++n) add(Worker::Ends::client, n, before + n);
+  for (unsigned n = 0; n < shape.servers; ++n) {
+    add(Worker::Ends::server, n, before + shape.clients + n);
+  }
 }
 
 /// One pair of threads on CPUs of their own: each end pays for the packets that it receives. Where
@@ -271,24 +312,33 @@ void Crew::steer(const Group& group) {
 
 // -- one thread -----------------------------------------------------------------------------------
 
+Worker::Settings Crew::settings(Group& group, const Player& player) const {
+  const bool serves = player.ends == Worker::Ends::server;
+  const unsigned threads = serves ? group.shape.servers : group.shape.clients;
+  Worker::Settings settings{
+      player.ends, static_cast<unsigned>(share(group.concurrency, threads, player.number))};
+  settings.stall_limit += plan_.longest_rest_ns();
+  settings.peer_is_elsewhere = site_.only.has_value();
+  settings.open_loop = options_.rate_per_s.has_value();
+  settings.group = group.links;
+  settings.most_at_once = most_at_once(group.concurrency, group.shape);
+  return settings;
+}
+
 void Crew::body(Group& group, Player& player) {
   if (player.cpu) pin_to(*player.cpu);
+  const bool serves = player.ends == Worker::Ends::server;
   std::optional<Worker> worker;
   try {
-    Worker::Settings settings{player.ends, group.concurrency};
-    settings.stall_limit += plan_.longest_rest_ns();
-    settings.peer_is_elsewhere = site_.only.has_value();
-    settings.open_loop = options_.rate_per_s.has_value();
-    worker.emplace(settings, plan_.scenarios, group.endpoints, group.link, stop_);
+    worker.emplace(settings(group, player), plan_.scenarios,
+                   group.endpoints[serves ? player.number : 0], group.links[player.number], stop_);
   } catch (...) {
     player.failure = std::current_exception();
     stop_ = true;
   }
   ready_->count_down();
   begin_.wait();
-  if (worker && (group.connections != 0 || player.ends == Worker::Ends::server)) {
-    perform(group, player, *worker);
-  }
+  if (worker) perform(group, player, *worker);
   done_.fetch_add(1, std::memory_order_release);
 }
 
@@ -298,28 +348,32 @@ void Crew::perform(Group& group, Player& player, Worker& worker) {
     if (player.ends == Worker::Ends::server) {
       worker.serve();
     } else {
-      Mix mix = group.arm.mix(group.seed);
-      play(group, mix, worker);
+      play(group, player, worker);
     }
   } catch (...) {
     player.failure = std::current_exception();
     stop_ = true;
-    group.link.abandoned = true;
+    GroupOfLinks(group.links).abandon();
   }
   player.cpu_after_ns = thread_cpu_ns();
   player.ended = clock_ns();
   player.report = worker.report();
 }
 
-void Crew::play(const Group& group, Mix& mix, Worker& worker) const {
+void Crew::play(const Group& group, const Player& player, Worker& worker) const {
+  const Shape& shape = group.shape;
+  const unsigned index = shape.index * shape.clients + player.number;
+  const std::uint64_t seed = group.seed + player.number;
+  Mix mix = group.arm.mix(seed);
   const auto ramp_ns = static_cast<std::uint64_t>(options_.ramp.count());
   std::optional<Pacer> pacer;
   if (options_.rate_per_s) {
     const Pace pace{*options_.rate_per_s * group.part, ramp_ns,
                     options_.arrivals.value_or(Arrivals::constant)};
-    pacer.emplace(pace, group.index, group.of, began_, group.seed);
+    pacer.emplace(pace, index, shape.of * shape.clients, began_, seed);
   }
-  Load load{group.connections, until_, pacer ? &*pacer : nullptr};
+  Load load{{}, until_, pacer ? &*pacer : nullptr};
+  if (group.connections) load.connections = share(*group.connections, shape.clients, player.number);
   load.ramp_from = began_;
   load.ramp_until = pacer ? 0 : began_ + ramp_ns;
   if (options_.warm_up.count() > 0) load.warm_until = warm_until();
@@ -368,7 +422,7 @@ LoadFacts Crew::play() {
     site_.announce();
   } catch (...) {
     stop_ = true;  // nothing is played
-    for (Group& group : groups_) group.link.abandoned = true;
+    for (Group& group : groups_) GroupOfLinks(group.links).abandon();
     begin_.count_down();
     join();
     throw;
@@ -393,8 +447,11 @@ LoadFacts Crew::play() {
 void Crew::begin_measuring() {
   Measuring& measuring = measuring_.emplace();
   for (Group& group : groups_) {
-    measuring.connections += group.link.client_ended.load(std::memory_order_relaxed);
-    measuring.ring_enters += group.link.enters.load(std::memory_order_relaxed);
+    for (const Link& link : group.links) {
+      measuring.connections += link.client_ended.load(std::memory_order_relaxed);
+      measuring.ring_enters += link.enters.load(std::memory_order_relaxed) +
+                               link.server_enters.load(std::memory_order_relaxed);
+    }
     for (Player& player : group.players) {
       player.cpu_warm_ns = thread_cpu_ns(player.thread.native_handle());
     }
@@ -403,7 +460,7 @@ void Crew::begin_measuring() {
 
 /// Where each thread has one end.
 void Crew::split_by_end(std::uint64_t client_ns, std::uint64_t server_ns, Metered& facts) const {
-  if (!site_.only && options_.layout != Layout::pair) return;
+  if (!site_.only && options_.layout == Layout::single) return;
   if (site_.only != Side::server) facts.client_cpu_ns = client_ns;
   if (site_.only != Side::client) facts.server_cpu_ns = server_ns;
 }
@@ -449,7 +506,9 @@ std::exception_ptr Crew::first_failure() const {
 
 LoadSampler::Load Crew::sampled(Meter& meter) const {
   std::vector<const Link*> links;
-  for (const Group& group : groups_) links.push_back(&group.link);
+  for (const Group& group : groups_) {
+    for (const Link& link : group.links) links.push_back(&link);
+  }
   const bool serves = site_.only == Side::server;
   const PlayedSide side = !site_.only ? PlayedSide::both
                           : serves    ? PlayedSide::server
@@ -574,6 +633,7 @@ RunResult run(const Options& options, const Plan& plan, const Site& site) {
   result.context.target = site.target;
   if (site.target.starts_with("unix:")) result.context.family = "unix";
   result.context.warm_up_s = std::chrono::duration<double>(options.warm_up).count();
+  const MemoryGrowth memory;
   Crew crew(options, plan, site);
   const LoadFacts facts = crew.play();
   if (!site.only) result.context.received_by = crew.steered() ? "receiver" : "sender";
@@ -589,6 +649,10 @@ RunResult run(const Options& options, const Plan& plan, const Site& site) {
     weights[arm.scenarios[i]] = arm.weights[i] / total;
   }
   account(plan, weights, facts, result);
+  if (const auto grown = memory.bytes()) {
+    result.cost.memory_bytes_per_connection =
+        static_cast<double>(*grown) / static_cast<double>(options.concurrency);
+  }
   add_pace(options, facts, result);
   result.verdicts = judge(result, facts);
   for (const Verdict& verdict : judge_pace(result)) result.verdicts.push_back(verdict);

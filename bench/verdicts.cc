@@ -275,6 +275,22 @@ Verdict not_stolen(const RunResult& result, const LoadFacts& facts) {
   return verdict;
 }
 
+/// Threads of a wide layout are pinned: those that share a CPU wait for each other.
+Verdict cpu_for_each_thread(const Context& context) {
+  Verdict verdict{.name = "CPU for each thread"};
+  verdict.advisory = true;
+  const unsigned threads = context.threads + *context.server_threads;
+  verdict.ok = threads <= context.cpus;
+  verdict.evidence = fmt::format("{} threads, pinned {} {} CPUs", threads,
+                                 verdict.ok ? "to one each of" : "in turn to", context.cpus);
+  if (!verdict.ok) {
+    verdict.remedy =
+        "they wait for each other: ask for fewer --threads and --server-threads, or take the "
+        "figures as those of a machine that is overcommitted";
+  }
+  return verdict;
+}
+
 Verdict bill_is_whole(const RunResult& result, const LoadFacts& facts) {
   Verdict verdict{.name = "CPU bill is whole"};
   verdict.advisory = true;
@@ -391,6 +407,7 @@ std::vector<Verdict> judge(const RunResult& result, const LoadFacts& facts) {
   verdicts.push_back(ring_kept_up(facts));
   verdicts.push_back(not_stolen(result, facts));
   verdicts.push_back(bill_is_whole(result, facts));
+  if (result.context.server_threads) verdicts.push_back(cpu_for_each_thread(result.context));
   return verdicts;
 }
 

@@ -23,9 +23,28 @@ constexpr std::chrono::milliseconds kIdlePatience{1};
 /// How many connections the server end may be behind the client end: those that the client is done
 /// with and the server is not. Its table has room for them.
 constexpr unsigned kSpareSlots = 64;
-constexpr unsigned kOperationsPerSocket = 2;  // a limited receive and its limit
 /// How long an interrupted run waits for the connections that are under way.
 constexpr Nanoseconds kPatienceWhenStopped = 1'000'000'000;
+
+/// True if a step keeps more than one operation in flight, or one with more than one completion.
+bool needs_two_completions(const Step& step) {
+  return step.limited || step.overlap != Overlap::none || step.zero_copy ||
+         step.op == Op::receive_multi || step.op == Op::accept_multi;
+}
+
+/// Completions that may be there for one socket. A connection that was just accepted has the slot
+/// of one that was just closed, but our own clients keep the sum of those that wait, are open or
+/// are just closed below the number of slots; other people's do not.
+unsigned completions_per_socket(const Worker::Settings& settings,
+                                std::span<const Scenario> scenarios) {
+  const auto needs_two = [](const Script& script) {
+    return std::any_of(script.steps.begin(), script.steps.end(), needs_two_completions);
+  };
+  const bool any = std::any_of(scenarios.begin(), scenarios.end(), [&](const Scenario& scenario) {
+    return needs_two(scenario.client) || needs_two(scenario.server);
+  });
+  return any || settings.peer_is_elsewhere ? 2 : 1;
+}
 
 RingSettings ring_settings(const Worker::Settings& settings, std::span<const Scenario> scenarios) {
   const bool both = settings.ends == Worker::Ends::both;
@@ -34,12 +53,15 @@ RingSettings ring_settings(const Worker::Settings& settings, std::span<const Sce
           ? 0
           : settings.concurrency * End::sockets_per_connection(scenarios, Side::client);
   const unsigned server_slots =
-      settings.ends == Worker::Ends::client ? 0 : settings.concurrency + kSpareSlots;
+      settings.ends == Worker::Ends::client
+          ? 0
+          : std::max(settings.concurrency, settings.most_at_once) + kSpareSlots;
   RingSettings ring;
   ring.slots = client_slots + server_slots;
   ring.first_accept_slot = client_slots;
   ring.submissions = std::clamp(settings.concurrency * (both ? 2U : 1U), 256U, 4096U);
-  ring.completions = std::max(1024U, ring.slots * kOperationsPerSocket + kBatch);
+  ring.completions =
+      std::max(1024U, ring.slots * completions_per_socket(settings, scenarios) + kBatch);
   return ring;
 }
 
@@ -57,6 +79,7 @@ Worker::Worker(const Settings& settings, std::span<const Scenario> scenarios,
     : settings_(settings),
       batches_(settings.ends != Ends::both && settings.concurrency >= 4 * kWakeUpBatch),
       link_(link),
+      group_(settings.group.empty() ? std::span(&link, 1) : settings.group),
       stop_(stop),
       ring_(ring_settings(settings, scenarios)) {
   const RingSettings ring = ring_settings(settings, scenarios);
@@ -143,9 +166,9 @@ void Worker::forget_warm_up() {
 void Worker::serve() {
   last_end_ = now_ = clock_ns();
   bool accepts = true;
-  while (server_->ended() < link_.to_serve.load(std::memory_order_acquire) || server_->open() > 0) {
-    const bool enough = server_->established() >= link_.to_serve.load(std::memory_order_relaxed) ||
-                        stop_.load(std::memory_order_relaxed);
+  while (group_.server_ended() < group_.to_serve() || server_->open() > 0) {
+    const bool enough =
+        server_->established() >= group_.to_serve() || stop_.load(std::memory_order_relaxed);
     if (settings_.peer_is_elsewhere && accepts && enough) {
       accepts = false;
       server_->stop_accepting();
@@ -188,6 +211,11 @@ void Worker::begin_when_due(Mix& mix, const Load& load, std::uint64_t starts) {
 
 /// How many connections may begin: fewer than `concurrency` are in flight at this end, and the
 /// other end is not further behind than its table has room for.
+///
+/// With one client its server never has more than `concurrency` and the spare ones. Where several
+/// clients have C in flight together, one of them may see a lag from before the others' last turns,
+/// in each of which at most all that were open have ended: the servers then lag by C and the spare
+/// ones at most, and C more are open.
 std::uint64_t Worker::room(const Load& load) const {
   std::uint64_t free = client_->free_slots();
   if (now_ < load.ramp_until) {
@@ -198,13 +226,7 @@ std::uint64_t Worker::room(const Load& load) const {
     free = std::min<std::uint64_t>(free, most - std::min<std::uint64_t>(most, client_->open()));
   }
   if (settings_.peer_is_elsewhere) return free;
-  const std::uint64_t server_ended =
-      server_ ? server_->ended() : link_.server_ended.load(std::memory_order_relaxed);
-  // A connection that the client gave up may have been accepted all the same: hence no subtraction
-  // that could go below zero.
-  const std::uint64_t begun = client_->ended() + client_->open();
-  const std::uint64_t gone = client_->unestablished() + server_ended;
-  const std::uint64_t at_server = begun - std::min(begun, gone);
+  const std::uint64_t at_server = client_->open() + group_.servers_lag();
   const std::uint64_t most = settings_.concurrency + kSpareSlots;
   return std::min(free, most - std::min(at_server, most));
 }
@@ -217,8 +239,7 @@ bool Worker::drained() const {
 /// A burst of new exchanges would pile up as ready work at either end, and every connection would
 /// wait behind it. So resting connections go on only while both ends keep up.
 bool Worker::keeps_up() const {
-  return backlog_ < kBurst &&
-         (server_ || link_.server_backlog.load(std::memory_order_relaxed) < kBurst);
+  return backlog_ < kBurst && (server_ || group_.server_backlog() < kBurst);
 }
 
 void Worker::turn() {
@@ -287,9 +308,12 @@ void Worker::publish() {
     link_.server_ended.store(server_->ended(), std::memory_order_relaxed);
     link_.server_backlog.store(backlog_, std::memory_order_relaxed);
     link_.server_in_flight.store(server_->open(), std::memory_order_relaxed);
+    if (!client_) link_.server_enters.store(ring_.enters(), std::memory_order_relaxed);
   }
   if (client_) {
     link_.client_ended.store(client_->ended(), std::memory_order_relaxed);
+    link_.client_parted.store(client_->ended() - client_->unestablished(),
+                              std::memory_order_relaxed);
     link_.in_flight.store(client_->open(), std::memory_order_relaxed);
     link_.enters.store(ring_.enters(), std::memory_order_relaxed);
   }
@@ -301,8 +325,12 @@ void Worker::publish() {
 bool Worker::stalled() {
   // A server end is not stalled while its client is busy with connections that never reach it.
   const std::uint64_t ended =
-      (client_ ? client_->ended() : link_.client_ended.load(std::memory_order_relaxed)) +
-      (server_ ? server_->ended() : 0);
+      (client_ ? client_->ended() : group_.client_ended()) + (server_ ? server_->ended() : 0);
+  // Many connections at once may take their time to be there, before the first of them ends.
+  const std::uint64_t moved =
+      ended + (client_ ? client_->established() : 0) + (server_ ? server_->established() : 0);
+  if (moved != moved_then_) last_move_ = now_;
+  moved_then_ = moved;
   // Nothing can end where nothing is open: a pace may be slower than our patience.
   const bool idles = client_ && client_->open() == 0 && pacer_;
   if (ended != ended_then_ || idles || (settings_.peer_is_elsewhere && !client_)) {
@@ -314,11 +342,11 @@ bool Worker::stalled() {
   idled_ = idles;
   if (stopped_ == 0 && stop_.load(std::memory_order_relaxed)) stopped_ = now_;
   if (stopped_ != 0 && now_ - stopped_ > kPatienceWhenStopped) return true;
-  return now_ - last_end_ > settings_.stall_limit;
+  return now_ - std::max(last_end_, last_move_) > settings_.stall_limit;
 }
 
 void Worker::abandon() {
-  link_.abandoned.store(true, std::memory_order_relaxed);
+  group_.abandon();
   if (client_) client_->abandon();
   if (server_) server_->abandon();
   ring_.cancel_all(0);

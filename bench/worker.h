@@ -59,14 +59,22 @@ class Worker {
     unsigned concurrency = 64;
     /// Hears every answer; must outlive the worker.
     const std::function<void(const Answer&)>* witness = nullptr;
-    Nanoseconds stall_limit = 10'000'000'000;  ///< give up when nothing ends for so long
+    /// Give up when none begins nor ends for so long.
+    Nanoseconds stall_limit = 10'000'000'000;
     bool peer_is_elsewhere =
         false;               ///< the other end is not this program's, or not in this process
     bool open_loop = false;  ///< connections never rest: see End::Settings::rests
+    /// The links of all threads that serve each other, the worker's own among them. Empty: its own
+    /// is the only one. They must outlive the worker.
+    std::span<Link> group{};
+    /// Connections that the clients of a server's end have in flight together, which may all come
+    /// to this one; 0: `concurrency`. See Worker::room() for how many its table must hold.
+    unsigned most_at_once = 0;
   };
 
   /// Must be made, used and destroyed by one thread: the ring belongs to it. What is referred to
-  /// must outlive the worker; `stop` may be set by any thread or signal handler at any time. Throws
+  /// must outlive the worker; `stop` may be set by any thread or signal handler at any time. `link`
+  /// is where it publishes; of a group's threads on one side, each has a link of its own. Throws
   /// Error.
   Worker(const Settings& settings, std::span<const Scenario> scenarios,
          std::span<const Endpoint> endpoints, Link& link, const std::atomic<bool>& stop);
@@ -79,8 +87,8 @@ class Worker {
   /// moves any more; returns when every one of them has ended or was given up. Can be called again.
   void play(Mix& mix, const Load& load);
 
-  /// With a server end alone: serves until link.to_serve connections have ended, and if its clients
-  /// are elsewhere, until `stop` is set.
+  /// With a server end alone: serves until the group's servers have ended what its clients left
+  /// them to serve, and if its clients are elsewhere, until `stop` is set.
   void serve();
 
   WorkerReport report() const;
@@ -106,6 +114,7 @@ class Worker {
   const bool batches_;    ///< waits for several completions at once
   unsigned backlog_ = 0;  ///< completions of the last turn
   Link& link_;
+  GroupOfLinks group_;
   const std::atomic<bool>& stop_;
   // The ring comes last, so that it goes first: its operations point into the ends' buffers.
   std::unique_ptr<Recorder> client_recorder_, server_recorder_;
@@ -121,6 +130,8 @@ class Worker {
   bool idled_ = false;       ///< at the last look none was open, and more were to come
   Nanoseconds stopped_ = 0;  ///< when `stop` was first seen; 0: not yet
   std::uint64_t ended_then_ = 0;
+  Nanoseconds last_move_ = 0;  ///< when a connection was last established, or ended
+  std::uint64_t moved_then_ = 0;
 };
 
 }  // namespace ringchurn

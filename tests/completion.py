@@ -22,7 +22,7 @@ CASES = [
     ("ringchurn --v", ["--version"], ["run", "--seed"]),
     ("ringchurn comp", ["compare", "completion"], ["run"]),
     ("ringchurn run --", ["--mix", "--layout", "--quiet", "--help"], ["--target", "--explain"]),
-    ("ringchurn run --layout ", ["pair", "single"], ["graceful", "run"]),
+    ("ringchurn run --layout ", ["pair", "single", "wide"], ["graceful", "run"]),
     ("ringchurn run --layout s", ["single"], ["pair"]),
     ("ringchurn run --layout=s", ["single"], ["pair"]),
     ("ringchurn run --seed 1 --scenario unread", ["unread-data"], ["graceful", "unread.txt.not"]),

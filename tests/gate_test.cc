@@ -210,6 +210,10 @@ TEST_F(GateFiles, OfDifferentConditionsAreRefused) {
   other.context.layout = other.context.layout == "pair" ? "single" : "pair";
   EXPECT_THAT(why(other), HasSubstr("differ in layout"));
   other = base;
+  other.context.layout = "wide";
+  other.context.server_threads = 1;
+  EXPECT_THAT(why(other), HasSubstr("differ in layout"));
+  other = base;
   other.scenarios[0].name = "another";
   EXPECT_THAT(why(other), HasSubstr("differ in scenarios"));
   other = base;

@@ -52,5 +52,53 @@ TEST(LoadCounts, ConnectionsAreThoseOfOneEnd) {
   EXPECT_EQ(load_counts(links, Side::server).in_flight, 6u);
 }
 
+class GroupOfLinksTest : public testing::Test {
+ protected:
+  std::array<Link, 3> links_;
+  GroupOfLinks group_{links_};
+};
+
+TEST_F(GroupOfLinksTest, AddsUpWhatEachThreadPublishes) {
+  for (Link& link : links_) {
+    link.client_ended = 10;
+    link.server_ended = 7;
+  }
+  EXPECT_EQ(group_.client_ended(), 30u);
+  EXPECT_EQ(group_.server_ended(), 21u);
+}
+
+TEST_F(GroupOfLinksTest, ServersLagByWhatClientsHavePartedWith) {
+  links_[0].client_ended = links_[1].client_ended = 100;  // of which 30 were never established
+  links_[0].client_parted = 100;
+  links_[1].client_parted = 70;
+  links_[2].server_ended = 150;
+  EXPECT_EQ(group_.servers_lag(), 20u);
+}
+
+TEST_F(GroupOfLinksTest, AServerThatIsAheadDoesNotLag) {
+  links_[0].client_parted = 5;
+  links_[1].server_ended = 6;
+  EXPECT_EQ(group_.servers_lag(), 0u);
+}
+
+TEST_F(GroupOfLinksTest, TheBusiestServerSetsThePace) {
+  links_[1].server_backlog = 40;
+  links_[2].server_backlog = 3;
+  EXPECT_EQ(group_.server_backlog(), 40u);
+}
+
+TEST_F(GroupOfLinksTest, NobodyKnowsHowMuchIsToServeBeforeTheLastClientIsDone) {
+  links_[0].to_serve = 10;
+  links_[2].to_serve = 0;
+  EXPECT_EQ(group_.to_serve(), UINT64_MAX);
+  links_[1].to_serve = 5;
+  EXPECT_EQ(group_.to_serve(), 15u);
+}
+
+TEST_F(GroupOfLinksTest, WhoGivesUpTakesAllWithIt) {
+  group_.abandon();
+  for (const Link& link : links_) EXPECT_TRUE(link.abandoned);
+}
+
 }  // namespace
 }  // namespace ringchurn

@@ -344,6 +344,7 @@ TEST(Merge, TheSidesOfALoadGiveTheSameAccountAsTheWhole) {
   EXPECT_THAT(parts["errors"], testing::UnorderedElementsAreArray(whole["errors"]));
   for (const auto& [name, value] : whole["cost"].items()) {
     if (name == "ksoftirqd_us") continue;  // of two machines here
+    if (name == "memory_bytes_per_connection") continue;  // each machine's for its own end
     EXPECT_NEAR(parts["cost"][name].get<double>(), value.get<double>(), 1e-9) << name;
   }
   for (std::size_t i = 0; i < 6; ++i) {  // those about the account

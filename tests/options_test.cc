@@ -40,11 +40,10 @@ class OptionsTest : public testing::Test {
 
   static void clear_environment() {
     for (const char* name :
-         {"ARMS",        "MIX",     "SCENARIO", "SET",     "CONNECTIONS", "DURATION",
-          "CONCURRENCY", "THREADS", "LAYOUT",   "FAMILY",  "LAB",         "SEED",
-          "JSON",        "CONFIG",  "ONLY",     "EXPLAIN", "RUNS",        "ENGINE",
-          "FORMAT",      "SIDES",   "QUIET",    "SERVER",  "NO_COLOR",
-          "PROGRESS",    "INTERVAL", "JSONL", "METRICS"}) {
+         {"ARMS",    "MIX",      "SCENARIO", "SET",      "CONNECTIONS", "DURATION", "CONCURRENCY",
+          "THREADS", "LAYOUT",   "FAMILY",   "LAB",      "SEED",        "JSON",     "CONFIG",
+          "ONLY",    "EXPLAIN",  "RUNS",     "ENGINE",   "FORMAT",      "SIDES",    "QUIET",
+          "SERVER",  "NO_COLOR", "PROGRESS", "INTERVAL", "JSONL",       "METRICS"}) {
       ::unsetenv(("RINGCHURN_" + std::string(name)).c_str());
     }
   }
@@ -94,6 +93,16 @@ TEST_F(OptionsTest, RunPlaysGracefulForTenSecondsByDefault) {
   EXPECT_EQ(options.seed, 1u);
   EXPECT_TRUE(options.settings.empty());
   EXPECT_TRUE(options.json_path.empty());
+}
+
+TEST_F(OptionsTest, AWideLayoutHasAsManyServersAsClientsByDefault) {
+  EXPECT_EQ(parse({"run"}).value().server_threads, std::nullopt);
+  Options options = parse({"run", "--layout", "wide", "--threads", "3"}).value();
+  EXPECT_EQ(options.layout, Layout::wide);
+  EXPECT_EQ(options.server_threads, 3u);
+  options = parse({"run", "--layout", "wide", "--threads", "3", "--server-threads", "2"}).value();
+  EXPECT_EQ(options.threads, 3u);
+  EXPECT_EQ(options.server_threads, 2u);
 }
 
 TEST_F(OptionsTest, CompareComparesGracefulWithRstClientOnOneThreadByDefault) {
@@ -268,7 +277,10 @@ TEST_F(OptionsTest, MistakesOnTheCommandLineGetOneLine) {
       {{"run", "--scenario", ""}, "--scenario is empty"},
       {{"run", "--json", ""}, "--json is empty"},
       {{"run", "--lab", "veth"}, "--lab: 'veth' is not known; give private or host"},
-      {{"run", "--layout", "Pair"}, "give pair or single"},
+      {{"run", "--layout", "Pair"}, "give pair or single or wide"},
+      {{"run", "--server-threads", "2"}, "--server-threads is about --layout wide"},
+      {{"run", "--layout", "single", "--server-threads", "2"}, "is about --layout wide"},
+      {{"run", "--layout", "wide", "--server-threads", "257"}, "not a whole number from 1 to 256"},
       {{"run", "--family", "inet"}, "give ipv4 or ipv6"},
       {{"run", "--threads", "65"}, "threads (65) exceeds concurrency (64)"},
       {{"compare", "a"}, "'a' has nothing to be compared with; give two arms or more"},

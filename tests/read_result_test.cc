@@ -53,11 +53,15 @@ class ReadResult : public testing::Test {
 TEST_F(ReadResult, WhatIsReadIsWhatWasWritten) {
   RunResult interrupted = sample_run();
   interrupted.interrupted = true;
+  RunResult wide = sample_run();
+  wide.context.layout = "wide";
+  wide.context.server_threads = 3;
+  wide.cost.memory_bytes_per_connection = 260;
   RunResult merged = sample_run();
   merged.series.reset();
   merged.merged = Merged{{"drive.json", sample_side(PlayedSide::client).context, sample_series()},
                          {"serve.json", sample_side(PlayedSide::server).context}};
-  for (const RunResult& result : {sample_run(), sample_side(PlayedSide::client),
+  for (const RunResult& result : {sample_run(), wide, sample_side(PlayedSide::client),
                                   sample_side(PlayedSide::server), interrupted, merged}) {
     const std::string text = run_json(result);
     EXPECT_EQ(run_json(read(text)), text);

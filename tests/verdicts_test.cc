@@ -212,6 +212,13 @@ std::vector<Fault> faults_of_the_machine() {
          j.facts.steal_ns = 220'000'000;
        },
        "CPU is ours", kAdvises, "1.1%", "neighbours"},
+      {"ThreadsShareACpu",
+       [](Judged& j) {
+         j.run.context.cpus = 2;
+         j.run.context.threads = 2;
+         j.run.context.server_threads = 1;
+       },
+       "CPU for each thread", kAdvises, "3 threads, pinned in turn to 2 CPUs", "fewer --threads"},
       {"KsoftirqdDoesTheWork", [](Judged& j) { j.run.cost.ksoftirqd_us = 1.05; },
        "CPU bill is whole", kAdvises, "2.1%", "understated"},
       {"SoftirqsAreOnNobodysBill", [](Judged& j) { j.facts.irq_time_accounting = true; },
@@ -249,6 +256,17 @@ INSTANTIATE_TEST_SUITE_P(Machine, FaultyResult, testing::ValuesIn(faults_of_the_
                          kNameOfFault);
 
 // -- what is no fault ----------------------------------------------------------------------------
+
+TEST(Verdicts, AWideLayoutWithEnoughCpusSaysSo) {
+  Judged judged = sound();
+  judged.run.context.cpus = 3;
+  judged.run.context.threads = 1;
+  judged.run.context.server_threads = 2;
+  const std::vector<Verdict> verdicts = judge(judged.run, judged.facts);
+  EXPECT_EQ(verdicts.back().name, "CPU for each thread");
+  EXPECT_TRUE(verdicts.back().ok);
+  EXPECT_EQ(verdicts.back().evidence, "3 threads, pinned to one each of 3 CPUs");
+}
 
 void expect_trusted(const Judged& judged) {
   for (const Verdict& verdict : judge(judged.run, judged.facts)) {

@@ -2,6 +2,7 @@
 #include "workloads/endpoint.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <unistd.h>
@@ -46,14 +47,14 @@ sockaddr_storage address_of(const std::string& text, int family, const sockaddr_
 }  // namespace
 
 Endpoint::Endpoint(const Scenario& scenario, int family, unsigned backlog,
-                   const std::vector<std::string>& destinations)
+                   const std::vector<std::string>& destinations, Port port)
     : domain_(domain_of(scenario, family)), type_(scenario.type) {
   bound_ = any_address(domain_);
   // With nothing but a family, unix(7) binds to a name that it picks.
   length_ = domain_ == AF_INET    ? sizeof(sockaddr_in)
             : domain_ == AF_INET6 ? sizeof(sockaddr_in6)
                                   : sizeof(sa_family_t);
-  bind_and_listen(scenario, backlog);
+  bind_and_listen(scenario, backlog, port);
   if (domain_ == AF_UNIX) {
     destinations_.push_back(bound_);
     return;
@@ -73,6 +74,19 @@ Endpoint Endpoint::listening_at(const Scenario& scenario, const sockaddr_storage
   return endpoint;
 }
 
+Endpoint Endpoint::sibling(const Scenario& scenario, unsigned backlog) const {
+  Endpoint endpoint(domain_, type_);
+  endpoint.bound_ = bound_;
+  endpoint.length_ = length_;
+  if (domain_ != AF_UNIX && scenario.has_server()) {
+    endpoint.bind_and_listen(scenario, backlog, Port::shared);
+    return endpoint;
+  }
+  endpoint.socket_ = ::fcntl(socket_, F_DUPFD_CLOEXEC, 0);
+  if (endpoint.socket_ < 0) refuse("dup", scenario);
+  return endpoint;
+}
+
 Endpoint Endpoint::of_others(const Scenario& scenario, const sockaddr_storage& address,
                              socklen_t length, const std::vector<sockaddr_storage>& sources) {
   Endpoint endpoint(address.ss_family, scenario.type);
@@ -83,9 +97,14 @@ Endpoint Endpoint::of_others(const Scenario& scenario, const sockaddr_storage& a
   return endpoint;
 }
 
-void Endpoint::bind_and_listen(const Scenario& scenario, unsigned backlog) {
+void Endpoint::bind_and_listen(const Scenario& scenario, unsigned backlog, Port port) {
   socket_ = ::socket(domain_, type_ | SOCK_CLOEXEC, 0);
   if (socket_ < 0) refuse("socket", scenario);
+  const int on = 1;
+  if (port == Port::shared && domain_ != AF_UNIX &&
+      ::setsockopt(socket_, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) {
+    refuse("setsockopt", scenario);
+  }
   if (::bind(socket_, reinterpret_cast<sockaddr*>(&bound_), length_) < 0) refuse("bind", scenario);
   for (const SocketOption& option : scenario.server.listener_options) {
     if (::setsockopt(socket_, option.level, option.name, option.value.data(),

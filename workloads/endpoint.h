@@ -26,13 +26,22 @@ constexpr RefusingRoute kBlackhole{"192.0.2.1", "fd72:6368:7575::1"};
 /// knows which script to play by the listener that it came from. Owns the socket.
 class Endpoint {
  public:
+  /// Whether other listeners of this program may have the same port: see sibling().
+  enum class Port { own, shared };
+
   /// Binds to every address of `family` (AF_INET, AF_INET6; a scenario that has a domain of its own
   /// keeps that) at a port that the kernel picks, applies the script's listener options and listens
   /// with `backlog`; a scenario without a server only binds, so that nobody else can listen there
   /// and a SYN draws RST (RFC 9293, 3.10.7.1). AF_UNIX: an abstract name (unix(7)).
   /// `destinations` are local addresses of the family in text form. Throws Error (exit code 1).
   Endpoint(const Scenario& scenario, int family, unsigned backlog,
-           const std::vector<std::string>& destinations);
+           const std::vector<std::string>& destinations, Port port = Port::own);
+  /// Another listener at the same address and port, which must be Port::shared: the kernel gives
+  /// each connection to one of them, by a hash of its addresses and ports (SO_REUSEPORT). Where
+  /// there is no such thing, on a Unix socket, it is the same listener again, and whoever accepts
+  /// first has the connection. It has no destinations: clients go by the first one. Throws Error
+  /// (exit code 1).
+  Endpoint sibling(const Scenario& scenario, unsigned backlog) const;
   /// The server's end alone: listens at `address` (its port 0: one that the kernel picks). Throws
   /// Error (exit code 1).
   static Endpoint listening_at(const Scenario& scenario, const sockaddr_storage& address,
@@ -69,7 +78,7 @@ class Endpoint {
 
  private:
   Endpoint(int domain, int type) : domain_(domain), type_(type) {}
-  void bind_and_listen(const Scenario& scenario, unsigned backlog);
+  void bind_and_listen(const Scenario& scenario, unsigned backlog, Port port = Port::own);
   void make_places();
 
   int socket_ = -1;

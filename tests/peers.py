@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""scripts/peers on a small scale: on the wire ours plays the teardown that the peer plays, every
+connection that was asked for is there, and the ratios are those of the turns that it tells. What is
+wrong with its command line is told in one line."""
+
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from ringchurn_testing import DEADLINE_S, RINGCHURN, SOURCE, Failures, environment, fail, skip
+
+CONNECTIONS = 500
+PEERS = {"wrk": "wrk", "ab": "apache2-utils", "httperf": "httperf"}
+TEARDOWN, TEARDOWN_BY_RESET = "server FIN, then client FIN", "server FIN, then client RST"
+USAGE = 2
+
+
+def peers(*arguments):
+    return subprocess.run([sys.executable, str(SOURCE / "scripts" / "peers"), *arguments],
+                          capture_output=True, text=True, timeout=DEADLINE_S, check=False,
+                          env=environment())
+
+
+def check_bad_input(failures):
+    for arguments, words in ((["--rounds", "0"], ["--rounds", "'0'", "1 to 50"]),
+                             (["--peers", "wrk,abc"], ["'abc'", "wrk, ab, httperf"]),
+                             (["--ringchurn", "/nowhere"], ["/nowhere", "build it"]),
+                             (["--neper", "/nowhere"], ["/nowhere/tcp_crr"]),
+                             (["--bogus"], ["--bogus", "--help"])):
+        if "--ringchurn" not in arguments:
+            arguments = ["--ringchurn", RINGCHURN, *arguments]
+        done = peers(*arguments)
+        failures.equal((done.returncode, done.stdout), (USAGE, ""), f"{arguments}: exit code, output")
+        failures.check(done.stderr.count("\n") == 1 and all(word in done.stderr for word in words),
+                       f"{arguments}: {done.stderr!r} is not one line with {words}")
+
+
+def check_comparison(failures, comparison):
+    name = comparison["theirs"]["name"]
+    wanted = TEARDOWN_BY_RESET if "--close-with-reset" in name else TEARDOWN
+    for who in ("ours", "theirs"):
+        teardown = comparison[who]["teardown"]
+        failures.check(teardown.startswith(f"{wanted}:"), f"{name}, {who}: {teardown!r}")
+        for turns in comparison["rounds"]:
+            failures.equal(len(turns[who]), 2, f"{name}, {who}: turns of a round")
+            for turn in turns[who]:
+                failures.check(turn["connections"] >= CONNECTIONS, f"{name}, {who}: {turn}")
+    figures = {"connections_per_second", "client_cpu_us_per_connection",
+               "server_cpu_us_per_connection"}
+    failures.equal(set(comparison["ratios"]), figures, f"{name}: figures")
+    for figure, ratios in comparison["ratios"].items():
+        each = [sum(turn[figure] for turn in turns["ours"]) /
+                sum(turn[figure] for turn in turns["theirs"]) for turns in comparison["rounds"]]
+        failures.equal((ratios["rounds"], ratios["median"], ratios["low"], ratios["high"]),
+                       (each, statistics.median(each), min(each), max(each)), f"{name}: {figure}")
+        failures.check(min(each) > 0, f"{name}: {figure}: {each}")
+
+
+def main():
+    os.environ["PATH"] += ":/usr/sbin"
+    present = [name for name in PEERS if shutil.which(name)]
+    if not shutil.which("nginx") or not present:
+        skip("nginx, or each of its clients, is missing: apt-get install nginx-light "
+             + " ".join(PEERS.values()))
+    failures = Failures()
+    check_bad_input(failures)
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "result.json")
+        done = peers("--ringchurn", RINGCHURN, "--rounds", "1", "--connections", str(CONNECTIONS),
+                     "-o", str(path))
+        if "no network namespace may be made here" in done.stderr:
+            skip(done.stderr.strip())
+        if done.returncode != 0:
+            fail(f"exit code {done.returncode}: {done.stdout}{done.stderr}")
+        result = json.loads(path.read_text(encoding="utf-8"))
+    expected = len(present) + ("httperf" in present)
+    failures.equal(len(result["comparisons"]), expected, f"comparisons with {present}")
+    failures.equal(len(result["missing"]), len(PEERS) - len(present), result["missing"])
+    for comparison in result["comparisons"]:
+        failures.check(comparison["theirs"]["version"] in done.stdout, "the version is printed")
+        check_comparison(failures, comparison)
+    failures.finish("peers play one teardown, and the ratios are those of their turns")
+
+
+main()
