@@ -91,7 +91,7 @@ WorkerReport Worker::report() const {
   report.pace = pace_;
   report.longest_silence = longest_silence_;
   report.client_ended = client_ ? client_->ended() : 0;
-  report.ring_enters = ring_.enters();
+  report.ring_enters = ring_.system_calls();
   report.ring_overflowed = ring_.overflowed();
   report.stale_completions = (client_ ? client_->stale() : 0) + (server_ ? server_->stale() : 0);
   return report;
@@ -291,7 +291,7 @@ void Worker::publish() {
   if (client_) {
     link_.client_ended.store(client_->ended(), std::memory_order_relaxed);
     link_.in_flight.store(client_->open(), std::memory_order_relaxed);
-    link_.enters.store(ring_.enters(), std::memory_order_relaxed);
+    link_.enters.store(ring_.system_calls(), std::memory_order_relaxed);
   }
 }
 
