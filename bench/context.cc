@@ -101,6 +101,7 @@ Context describe(const Options& options, const Lab& lab) {
   context.cpus = static_cast<unsigned>(usable_cpus().size());
   context.lab = lab_name(lab.kind);
   context.layout = options.layout == Layout::pair ? "pair" : "single";
+  context.ways = ways_text(options.ways);
   context.family = options.family == Family::ipv4 ? "ipv4" : "ipv6";
   context.threads = options.threads;
   context.concurrency = options.concurrency;

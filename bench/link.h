@@ -65,7 +65,7 @@ struct Link {
   /// For the live line and the time series; set once a turn.
   alignas(64) std::atomic<std::uint64_t> client_ended{0};
   std::atomic<unsigned> in_flight{0};    ///< at the client end
-  std::atomic<std::uint64_t> enters{0};  ///< io_uring_enter calls of the client's ring
+  std::atomic<std::uint64_t> enters{0};  ///< system calls of the client's ring
   alignas(64) OutcomeCounts client_outcomes;
   alignas(64) OutcomeCounts server_outcomes;
   /// Connections that the server end has to see before it may stop; set when the clients are done.

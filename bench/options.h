@@ -13,6 +13,7 @@
 #include "bench/exports/exports.h"
 #include "bench/lab.h"
 #include "bench/pacer.h"
+#include "bench/ways.h"
 #include "workloads/script.h"
 
 namespace ringchurn {
@@ -88,6 +89,7 @@ struct Options {
   std::chrono::nanoseconds ramp{}, warm_up{};
   unsigned threads = 1;
   Layout layout = Layout::pair;
+  Ways ways{};  ///< how io_uring is used, unless an arm says otherwise
   Family family = Family::ipv4;
   LabKind lab = LabKind::private_namespace;
   std::uint64_t seed = 1;

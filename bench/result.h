@@ -37,6 +37,8 @@ struct Context {
   /// "sender"'s, as on loopback, or the "receiver"'s. Empty: it is not known.
   std::string received_by;
   std::string layout;  ///< "pair" (client and server thread) or "single" (both ends on one thread)
+  std::string ways;    ///< how io_uring was used otherwise than by default: "plain+sqpoll"; an
+                       ///< arm of a comparison may have its own, in its name
   std::string family;  ///< "ipv4" or "ipv6"
   std::string congestion_control;  ///< of new sockets: net.ipv4.tcp_congestion_control
   unsigned threads = 0;            ///< pairs, or single threads
@@ -161,7 +163,7 @@ struct Cost {
   double segments_per_connection = 0;  ///< Tcp OutSegs
   double time_wait_per_connection = 0;
   double syscalls_per_connection =
-      0;  ///< io_uring_enter calls; nothing else is called per connection
+      0;  ///< io_uring_enter, and shutdown(2) with Ways::shutdown_call; nothing else is called
 };
 
 /// How an open loop kept its own pace. All of it leaves a warm-up out.

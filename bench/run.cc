@@ -35,7 +35,7 @@ namespace {
 /// One thread, its worker's report, and what went wrong in it.
 struct Player {
   Worker::Ends ends = Worker::Ends::both;
-  std::optional<int> cpu;
+  std::optional<int> cpu, sqpoll_cpu;
   WorkerReport report;
   std::uint64_t cpu_before_ns = 0, cpu_warm_ns = 0, cpu_after_ns = 0;  ///< the thread's clock
   Nanoseconds ended = 0;
@@ -126,6 +126,7 @@ std::uint64_t share(std::uint64_t total, std::uint64_t parts, std::uint64_t inde
 Arm part_of(const Arm& arm, const std::vector<std::uint16_t>& chosen) {
   Arm part;
   part.name = arm.name;
+  part.ways = arm.ways;
   for (std::size_t i = 0; i < arm.scenarios.size(); ++i) {
     if (std::count(chosen.begin(), chosen.end(), arm.scenarios[i]) == 0) continue;
     part.scenarios.push_back(arm.scenarios[i]);
@@ -254,6 +255,7 @@ void Crew::add_players(Group& group, unsigned index) {
     const bool enough = 2 * options_.threads <= cpus.size();
     const bool alone = networks_.empty() || beyond_veth_;
     if (options_.layout == Layout::pair && enough && alone) player.cpu = cpus[number];
+    if (player.cpu) player.sqpoll_cpu = cpu_beside(cpus, *player.cpu);
   };
   if (options_.layout == Layout::single) return add(Worker::Ends::both, index);
   add(Worker::Ends::client, 2 * index);
@@ -279,6 +281,8 @@ void Crew::body(Group& group, Player& player) {
     settings.stall_limit += plan_.longest_rest_ns();
     settings.peer_is_elsewhere = site_.only.has_value();
     settings.open_loop = options_.rate_per_s.has_value();
+    settings.ways = group.arm.ways;
+    settings.sqpoll_cpu = player.sqpoll_cpu;
     worker.emplace(settings, plan_.scenarios, group.endpoints, group.link, stop_);
   } catch (...) {
     player.failure = std::current_exception();

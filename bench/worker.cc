@@ -40,7 +40,17 @@ RingSettings ring_settings(const Worker::Settings& settings, std::span<const Sce
   ring.first_accept_slot = client_slots;
   ring.submissions = std::clamp(settings.concurrency * (both ? 2U : 1U), 256U, 4096U);
   ring.completions = std::max(1024U, ring.slots * kOperationsPerSocket + kBatch);
+  ring.plain = settings.ways.plain;
+  ring.shutdown_call = settings.ways.shutdown_call;
+  ring.sqpoll = settings.ways.sqpoll;
+  ring.sqpoll_cpu = settings.sqpoll_cpu;
   return ring;
+}
+
+/// Where the other end runs meanwhile, a wake-up for each completion is what costs most.
+bool waits_for_batches(const Worker::Settings& settings) {
+  if (settings.ways.waiting != Waiting::automatic) return settings.ways.waiting == Waiting::batch;
+  return settings.ends != Worker::Ends::both && settings.concurrency >= 4 * kWakeUpBatch;
 }
 
 }  // namespace
@@ -55,7 +65,7 @@ Nanoseconds clock_ns() {
 Worker::Worker(const Settings& settings, std::span<const Scenario> scenarios,
                std::span<const Endpoint> endpoints, Link& link, const std::atomic<bool>& stop)
     : settings_(settings),
-      batches_(settings.ends != Ends::both && settings.concurrency >= 4 * kWakeUpBatch),
+      batches_(waits_for_batches(settings)),
       link_(link),
       stop_(stop),
       ring_(ring_settings(settings, scenarios)) {
@@ -72,6 +82,7 @@ Worker::Worker(const Settings& settings, std::span<const Scenario> scenarios,
     server_recorder_ = std::make_unique<Recorder>(scenarios.size(), link.server_outcomes);
     End::Settings end{Side::server, ring.first_accept_slot, ring.slots - ring.first_accept_slot};
     end.witness = settings.witness;
+    end.accepts_singly = settings.ways.accept_one;
     server_ = std::make_unique<End>(ring_, end, scenarios, endpoints, *server_recorder_);
     server_->accept();
   }
@@ -260,7 +271,8 @@ void Worker::wait() {
   using namespace std::chrono_literals;
   // Whoever sleeps has no backlog.
   if (!client_) link_.server_backlog.store(0, std::memory_order_relaxed);
-  if (client_ && client_->has_resting() && keeps_up()) {
+  const bool is_due = client_ && client_->has_resting() && keeps_up();
+  if (is_due || settings_.ways.waiting == Waiting::never) {
     ring_.submit_and_wait(0, 0ns);
   } else if (client_ && !server_ && client_->open() == 0 && !pacer_) {
     // The server end is behind: only its counter can tell.

@@ -13,6 +13,7 @@
 #include "bench/link.h"
 #include "bench/pacer.h"
 #include "bench/recorder.h"
+#include "bench/ways.h"
 #include "ring/ring.h"
 #include "workloads/end.h"
 #include "workloads/mix.h"
@@ -63,6 +64,8 @@ class Worker {
     bool peer_is_elsewhere =
         false;               ///< the other end is not this program's, or not in this process
     bool open_loop = false;  ///< connections never rest: see End::Settings::rests
+    Ways ways{};
+    std::optional<int> sqpoll_cpu{};  ///< RingSettings::sqpoll_cpu
   };
 
   /// Must be made, used and destroyed by one thread: the ring belongs to it. What is referred to

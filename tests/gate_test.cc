@@ -210,6 +210,9 @@ TEST_F(GateFiles, OfDifferentConditionsAreRefused) {
   other.context.layout = other.context.layout == "pair" ? "single" : "pair";
   EXPECT_THAT(why(other), HasSubstr("differ in layout"));
   other = base;
+  other.context.ways = "plain+wait-one";
+  EXPECT_THAT(why(other), HasSubstr("ways to use the ring (the default and plain+wait-one)"));
+  other = base;
   other.scenarios[0].name = "another";
   EXPECT_THAT(why(other), HasSubstr("differ in scenarios"));
   other = base;

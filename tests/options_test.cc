@@ -40,11 +40,10 @@ class OptionsTest : public testing::Test {
 
   static void clear_environment() {
     for (const char* name :
-         {"ARMS",        "MIX",     "SCENARIO", "SET",     "CONNECTIONS", "DURATION",
-          "CONCURRENCY", "THREADS", "LAYOUT",   "FAMILY",  "LAB",         "SEED",
-          "JSON",        "CONFIG",  "ONLY",     "EXPLAIN", "RUNS",        "ENGINE",
-          "FORMAT",      "SIDES",   "QUIET",    "SERVER",  "NO_COLOR",
-          "PROGRESS",    "INTERVAL", "JSONL", "METRICS"}) {
+         {"ARMS",    "MIX",      "SCENARIO", "SET",      "CONNECTIONS", "DURATION", "CONCURRENCY",
+          "THREADS", "LAYOUT",   "FAMILY",   "LAB",      "SEED",        "JSON",     "CONFIG",
+          "ONLY",    "EXPLAIN",  "RUNS",     "ENGINE",   "FORMAT",      "SIDES",    "QUIET",
+          "SERVER",  "NO_COLOR", "PROGRESS", "INTERVAL", "JSONL",       "METRICS"}) {
       ::unsetenv(("RINGCHURN_" + std::string(name)).c_str());
     }
   }
@@ -94,6 +93,16 @@ TEST_F(OptionsTest, RunPlaysGracefulForTenSecondsByDefault) {
   EXPECT_EQ(options.seed, 1u);
   EXPECT_TRUE(options.settings.empty());
   EXPECT_TRUE(options.json_path.empty());
+}
+
+TEST_F(OptionsTest, TheRingIsUsedInOtherWaysIfAskedFor) {
+  EXPECT_EQ(parse({"run"}).value().ways, Ways{});
+  const Ways plain_and_one{.plain = true, .waiting = Waiting::one};
+  for (const char* command : {"run", "serve", "compare"}) {
+    EXPECT_EQ(parse({command, "--ring", "plain+wait-one"}).value().ways, plain_and_one);
+  }
+  const Options options = parse({"compare", "graceful", "graceful=9,refused=1@plain"}).value();
+  EXPECT_THAT(options.arms, ElementsAre("graceful", "graceful=9,refused=1@plain"));
 }
 
 TEST_F(OptionsTest, CompareComparesGracefulWithRstClientOnOneThreadByDefault) {
