@@ -194,6 +194,10 @@ Context join_contexts(const Context& client, const Context& server, const std::s
   context.host.clear();
   context.network.clear();
   if (server.lab == "host") context.lab = server.lab;
+  if (server.ways != client.ways) {
+    const auto told = [](const std::string& ways) { return ways.empty() ? "default" : ways; };
+    context.ways = fmt::format("{} (client), {} (server)", told(client.ways), told(server.ways));
+  }
   return context;
 }
 

@@ -36,15 +36,20 @@ std::string ends_text(const Context& context) {
                      context.target.empty() ? "" : ", against ", context.target);
 }
 
+/// ", ring plain+sqpoll", or "" by default.
+std::string ways_told(const Context& context) {
+  return context.ways.empty() ? "" : ", ring " + context.ways;
+}
+
 /// The first lines: of what, in what setting, on what machine.
 std::string header(std::string_view title, const Context& context, const TextStyle& style) {
   const char* received_by =
       context.received_by == "receiver" ? " (each end's CPU processes what that end receives)" : "";
-  const std::string what = fmt::format(
-      "{} lab{}, {}, {}, {}{}{}, threads {}, concurrency {}, seed {}, started {}", context.lab,
-      received_by, context.family, context.congestion_control, ends_text(context),
-      context.ways.empty() ? "" : ", ring ", context.ways, context.threads,
-      grouped(std::uint64_t{context.concurrency}), context.seed, context.started_at);
+  const std::string what =
+      fmt::format("{} lab{}, {}, {}, {}{}, threads {}, concurrency {}, seed {}, started {}",
+                  context.lab, received_by, context.family, context.congestion_control,
+                  ends_text(context), ways_told(context), context.threads,
+                  grouped(std::uint64_t{context.concurrency}), context.seed, context.started_at);
   const std::string warm_up = context.warm_up_s == 0
                                   ? ""
                                   : fmt::format(
@@ -69,13 +74,14 @@ std::string header(std::string_view title, const std::string& command, const Mer
   text += wrap(printable(command), style.width, 2);
   for (const Merged::Part* part : {&merged.client, &merged.server}) {
     const Context& context = part->context;
-    text += wrap(printable(fmt::format(
-                     "{}: {}, {}, {} lab, {}, {}, threads {}, started {}, ringchurn {}, {}, {} "
-                     "CPUs: {}",
-                     side_name(context.side), part->file, context.host, context.lab, context.family,
-                     context.congestion_control, context.threads, context.started_at,
-                     context.version, context.kernel, context.cpus, context.cpu_model)),
-                 style.width, 2);
+    text += wrap(
+        printable(fmt::format(
+            "{}: {}, {}, {} lab, {}, {}{}, threads {}, started {}, ringchurn {}, {}, {} "
+            "CPUs: {}",
+            side_name(context.side), part->file, context.host, context.lab, context.family,
+            context.congestion_control, ways_told(context), context.threads, context.started_at,
+            context.version, context.kernel, context.cpus, context.cpu_model)),
+        style.width, 2);
   }
   if (!merged.same_network) return text;
   return text + wrap(

@@ -266,6 +266,14 @@ TEST(Merge, IsOnTheHostIfEitherSideWas) {
   EXPECT_EQ(merged(side(kClient), server).context.lab, "host");
 }
 
+TEST(Merge, TellsHowEachSideUsedItsRing) {
+  RunResult client = side(kClient), server = side(kServer);
+  client.context.ways = "plain";
+  EXPECT_EQ(merged(client, server).context.ways, "plain (client), default (server)");
+  server.context.ways = "plain";
+  EXPECT_EQ(merged(client, server).context.ways, "plain");
+}
+
 TEST(Merge, WhetherSomebodyListensIsForTheServerToSay) {
   RunResult server = side(kServer);
   server.scenarios[0].has_server = false;
