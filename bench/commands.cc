@@ -79,6 +79,11 @@ void require_outputs(const Options& options) {
 
 Lab prepare(const Options& options, const Plan& plan) {
   for (const Scenario& scenario : plan.scenarios) require_lab_for(scenario, options.lab);
+  for (const Arm& arm : plan.arms) {
+    for (const std::uint16_t index : arm.scenarios) {
+      require_playable(plan.scenarios[index], arm.ways);
+    }
+  }
   raise_descriptor_limit();
   // Twice: in the lab's user namespace a caller may write what it may not outside, and root less.
   require_outputs(options);

@@ -64,6 +64,46 @@ struct Ground {
   }
 };
 
+/// Where both ends of every connection are on this thread.
+struct Home {
+  const Options& options;
+  const Plan& plan;
+  const Lab& lab;
+  const SideNetwork* servers;  ///< where the listeners are; null: in the lab
+  std::optional<int> sqpoll_cpu;
+
+  std::vector<Endpoint> endpoints() const {
+    std::optional<SideNetwork::Visit> visit;
+    if (servers) visit.emplace(*servers);
+    return make_endpoints(plan.scenarios, servers ? servers->lab() : lab, domain(options.family),
+                          Worker::backlog(options.concurrency));
+  }
+
+  Worker::Settings settings(const Ways& ways) const {
+    Worker::Settings settings{Worker::Ends::both, options.concurrency};
+    settings.stall_limit += plan.longest_rest_ns();
+    settings.ways = ways;
+    settings.sqpoll_cpu = sqpoll_cpu;
+    return settings;
+  }
+};
+
+/// Both ends, by a ring that is used in certain ways, with listeners of its own: two rings would
+/// take connections from each other. Everything refers to what stands above it.
+struct HomeGround {
+  HomeGround(const Home& home, const Ways& played_by, ProcessCpuClock& clock)
+      : ways(played_by),
+        endpoints(home.endpoints()),
+        worker(home.settings(ways), home.plan.scenarios, endpoints, link, interrupted()),
+        ground{worker, link, nullptr, home.servers, [&clock] { return clock.now_ns(); }} {}
+
+  Ways ways;
+  std::vector<Endpoint> endpoints;
+  Link link;
+  Worker worker;
+  Ground ground;
+};
+
 /// One arm as it is scheduled, and what its slices moved.
 struct Slot {
   Ground* ground;
@@ -288,6 +328,7 @@ struct ServerArm {
     Worker::Settings settings{Worker::Ends::client, options.concurrency};
     settings.stall_limit += plan.longest_rest_ns();
     settings.peer_is_elsewhere = true;
+    settings.ways = plan.arms.front().ways;
     worker.emplace(settings, plan.scenarios, endpoints, link, interrupted());
     ground.emplace(Ground{*worker, link, &network, nullptr, [this] { return server.cpu_ns(); }});
   }
@@ -307,32 +348,33 @@ CompareResult compare(const Options& options, const Plan& plan, const Lab& lab) 
   result.whose = "both ends";
   result.run.context = describe(options, lab);
   result.run.context.received_by = "sender";
-  if (const std::vector<int> cpus = usable_cpus(); !cpus.empty()) pin_to(cpus.front());
-  Worker::Settings settings{Worker::Ends::both, options.concurrency};
-  settings.stall_limit += plan.longest_rest_ns();
+  const std::vector<int> cpus = usable_cpus();
+  std::optional<int> sqpoll_cpu;
+  if (!cpus.empty()) {
+    pin_to(cpus.front());
+    sqpoll_cpu = cpu_beside(cpus, cpus.front());
+  }
   std::optional<SideNetwork> servers;
   if (lab.kind == LabKind::veth) servers.emplace(SideNetwork::BeyondVeth{});
-  std::vector<Endpoint> endpoints;
-  {
-    std::optional<SideNetwork::Visit> visit;
-    if (servers) visit.emplace(*servers);
-    endpoints = make_endpoints(plan.scenarios, servers ? servers->lab() : lab,
-                               domain(options.family), Worker::backlog(options.concurrency));
-  }
-  Link link;
-  Worker worker(settings, plan.scenarios, endpoints, link, interrupted());
+  const Home home{options, plan, lab, servers ? &*servers : nullptr, sqpoll_cpu};
   ProcessCpuClock clock;
-  Ground ground{worker, link, nullptr, servers ? &*servers : nullptr,
-                [&clock] { return clock.now_ns(); }};
+  std::list<HomeGround> grounds;  // arms that are played in the same ways share one
+  const auto ground_of = [&](const Arm& arm) {
+    const auto known = std::find_if(grounds.begin(), grounds.end(), [&](const HomeGround& ground) {
+      return ground.ways == arm.ways;
+    });
+    if (known != grounds.end()) return &known->ground;
+    return &grounds.emplace_back(home, arm.ways, clock).ground;
+  };
 
-  std::vector<Slot> slots = {{&ground, plan.arms[0].mix(options.seed)}};
+  std::vector<Slot> slots = {{ground_of(plan.arms[0]), plan.arms[0].mix(options.seed)}};
   std::vector<std::string> names;
   for (const Arm& arm : plan.arms) {
-    slots.push_back({&ground, arm.mix(options.seed + slots.size())});
+    slots.push_back({ground_of(arm), arm.mix(options.seed + slots.size())});
     names.push_back(arm.name);
   }
   LoadFacts facts = play(options, std::move(slots), names, result);
-  facts.workers.push_back(worker.report());
+  for (const HomeGround& ground : grounds) facts.workers.push_back(ground.worker.report());
   if (servers) facts.kernel += servers->moved();
   finish(plan, facts, result);
   return result;

@@ -103,6 +103,7 @@ Context describe(const Options& options, const Lab& lab) {
   context.layout = options.layout == Layout::pair     ? "pair"
                    : options.layout == Layout::single ? "single"
                                                       : "wide";
+  context.ways = ways_text(options.ways);
   context.family = options.family == Family::ipv4 ? "ipv4" : "ipv6";
   context.threads = options.threads;
   context.server_threads = options.server_threads;

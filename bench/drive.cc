@@ -206,6 +206,7 @@ DrivePlan plan_drive(const Options& options) {
   } else {
     follow_served(read_served(options.from_serve), drive);
     refuse_files(drive.plan, options.from_serve);
+    drive.plan.arms.front().ways = options.ways;
   }
   const Target& target = drive.targets.front();
   if (!options.source.empty()) drive.sources = source_addresses(options.source, target);

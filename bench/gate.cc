@@ -30,6 +30,7 @@ namespace {
 
 GateMethod method_of(const std::string& text, bool plays_against) {
   const bool is_word = text.find(' ') == text.npos;
+  const std::string played = split_arm(text).played;
   std::error_code ignored;
   if (text.ends_with(".json") && (is_word || std::filesystem::exists(text, ignored))) {
     return GateMethod::files;
@@ -37,7 +38,7 @@ GateMethod method_of(const std::string& text, bool plays_against) {
   const bool is_mix = is_word && text.find('=') != text.npos;
   const bool is_command = text.find_first_of(" /") != text.npos && !is_mix;
   if (is_command && plays_against) return GateMethod::servers;
-  if (is_command && !text.ends_with(".toml")) return GateMethod::programs;
+  if (is_command && !played.ends_with(".toml")) return GateMethod::programs;
   return GateMethod::in_process;
 }
 
@@ -271,6 +272,7 @@ std::vector<std::pair<const char*, std::string>> conditions(const RunResult& res
           {"lab", context.lab},
           {"CPU that processes what is received", context.received_by},
           {"layout", context.layout},
+          {"ways to use the ring", context.ways.empty() ? "the default" : context.ways},
           {"family", context.family},
           {"congestion control", context.congestion_control},
           {"threads", fmt::format("{}", context.threads)},

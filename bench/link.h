@@ -69,7 +69,7 @@ struct Link {
   /// Of them, those that had been established: a server's end has them, too.
   std::atomic<std::uint64_t> client_parted{0};
   std::atomic<unsigned> in_flight{0};    ///< at the client end
-  std::atomic<std::uint64_t> enters{0};  ///< io_uring_enter calls of the ring that has the client
+  std::atomic<std::uint64_t> enters{0};  ///< system calls of the ring that has the client
   alignas(64) OutcomeCounts client_outcomes;
   alignas(64) OutcomeCounts server_outcomes;
   /// Connections of this client that servers have to see before they may stop; set when it is done.

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "bench/requirement.h"
+#include "bench/ways.h"
 #include "ring/error.h"
 #include "workloads/mix.h"
 #include "workloads/words.h"
@@ -97,26 +98,46 @@ ExportFormat export_format(const OptionValue& value) {
   reject(value, fmt::format("is not known; give one of {}", names));
 }
 
-/// An arm as typed, once parse_mix() has found its form good.
+/// An arm as typed, once its form was found good.
 const std::string& arm(const OptionValue& value) {
   not_empty(value, "a scenario's name, FILE.toml or a mix such as graceful=70,rst-client=30");
   try {
-    parse_mix(value.text);
+    const ArmText text = split_arm(value.text);
+    parse_mix(text.played);
+    if (text.has_ways) parse_ways(text.ways);
+  } catch (const Error& error) {
+    const bool has_ways = split_arm(value.text).has_ways;
+    fail_usage(
+        fmt::format("{}: {}{}", value.where, has_ways ? value.text + ": " : "", error.what()));
+  }
+  return value.text;
+}
+
+Ways ways(const OptionValue& value) {
+  try {
+    return parse_ways(not_empty(value, "ways to use the ring, such as plain+wait-one"));
   } catch (const Error& error) {
     fail_usage(fmt::format("{}: {}", value.where, error.what()));
   }
-  return value.text;
+}
+
+/// Only the arms of a comparison differ in how they use the ring.
+void reject_ways(const OptionValue& value) {
+  if (!split_arm(value.text).has_ways) return;
+  reject(value, "is an arm of a comparison; give what stands behind '@' to --ring");
 }
 
 bool is_mix(const std::string& text) { return text.find_first_of(",=") != text.npos; }
 
 void apply_mix(Options& options, const OptionValues& values) {
+  reject_ways(values[0]);
   options.arms = {arm(values[0])};
   if (!is_mix(options.arms[0])) reject(values[0], "is one scenario, not a mix; use --scenario");
 }
 
 void apply_scenario(Options& options, const OptionValues& values) {
   if (is_mix(values[0].text)) reject(values[0], "is a mix, not one scenario; use --mix");
+  reject_ways(values[0]);
   options.arms = {arm(values[0])};
 }
 
@@ -238,7 +259,8 @@ constexpr const char* kOutput = "Output and configuration";
 constexpr OptionSpec kSpecs[] = {
     {"arms", "ARM", kCompareBit, OptionKind::list, "arms", apply_arms, kWhat,
      "a scenario's name, FILE.toml, or a mix such as\n"
-     "graceful=70,rst-client=30; the first is the baseline\n"
+     "graceful=70,rst-client=30; the first is the baseline;\n"
+     "graceful@plain plays graceful with --ring plain\n"
      "(default: graceful rst-client)",
      true, true},
     {"sides", "RESULT.json", kMergeBit, OptionKind::list, "sides", apply_sides, kMerged,
@@ -403,6 +425,12 @@ constexpr OptionSpec kSpecs[] = {
        o.server_threads = static_cast<unsigned>(number(v[0], 1, 256, "1 to 256"));
      },
      kWhere, "layout wide: server threads, 1 to 256 (default: as\nmany as --threads)"},
+    {"ring", "WAY[+WAY...]", kOneLoad | kComparisons, OptionKind::text, "ring",
+     [](Options& o, const OptionValues& v) { o.ways = ways(v[0]); }, kWhere,
+     "use io_uring in other ways than by default:\n"
+     "plain (ordinary descriptors), sqpoll, accept-one,\n"
+     "wait-one, wait-batch, never-sleep, and with plain\n"
+     "shutdown-call (shutdown(2) by the thread itself)"},
     {"family", "ipv4|ipv6", kBoth | kAtlasBit | kServeBit, OptionKind::text, "family",
      [](Options& o, const OptionValues& v) {
        o.family = choice<Family>(v[0], {{"ipv4", Family::ipv4}, {"ipv6", Family::ipv6}});

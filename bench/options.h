@@ -13,6 +13,7 @@
 #include "bench/exports/exports.h"
 #include "bench/lab.h"
 #include "bench/pacer.h"
+#include "bench/ways.h"
 #include "workloads/script.h"
 
 namespace ringchurn {
@@ -89,6 +90,7 @@ struct Options {
   unsigned threads = 1;
   Layout layout = Layout::pair;
   std::optional<unsigned> server_threads;  ///< run: of layout wide, and only there
+  Ways ways{};  ///< how io_uring is used, unless an arm says otherwise
   Family family = Family::ipv4;
   LabKind lab = LabKind::private_namespace;
   std::uint64_t seed = 1;

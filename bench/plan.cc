@@ -160,7 +160,7 @@ std::uint64_t Plan::longest_rest_ns() const {
 
 Plan make_plan(const Options& options) {
   std::vector<std::vector<MixEntry>> mixes;
-  for (const std::string& arm : options.arms) mixes.push_back(parse_mix(arm));
+  for (const std::string& arm : options.arms) mixes.push_back(parse_mix(split_arm(arm).played));
   const std::vector<ScenarioFile> files = needed_files(mixes);
   check_settings(files, options.settings);
 
@@ -173,6 +173,8 @@ Plan make_plan(const Options& options) {
   for (std::size_t i = 0; i < mixes.size(); ++i) {
     Arm arm;
     arm.name = options.arms[i];
+    const ArmText text = split_arm(arm.name);
+    arm.ways = text.has_ways ? parse_ways(text.ways) : options.ways;
     for (const MixEntry& entry : mixes[i]) {
       const std::string name = find_scenario(entry.scenario).name;
       const auto scenario =
@@ -199,7 +201,8 @@ Plan plan_sweep(const Options& options) {
     plan.settings.push_back(std::move(settings));
     const std::string name = point_name(options.variations, point);
     plan.scenarios.back().name = name;
-    plan.arms.push_back({name, {static_cast<std::uint16_t>(plan.arms.size())}, {1.0}});
+    plan.arms.push_back(
+        {name, {static_cast<std::uint16_t>(plan.arms.size())}, {1.0}, options.ways});
   }
   return plan;
 }

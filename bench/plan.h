@@ -17,6 +17,7 @@ struct Arm {
   std::string name;  ///< as the user wrote it
   std::vector<std::uint16_t> scenarios;
   std::vector<double> weights;
+  Ways ways{};  ///< by which it is played
 
   Mix mix(std::uint64_t seed) const { return {scenarios, weights, seed}; }
 };

@@ -47,6 +47,8 @@ PlayedSide read_side(const JsonField& field) {
 Context read_context(const JsonField& json) {
   Context context = read_origin(json);
   context.layout = one_of(json["layout"], {"pair", "single", "wide"});
+  // Younger than the rest.
+  if (const auto ways = json.find("ring")) context.ways = text_or_empty(*ways);
   context.threads = json["threads"].small_count();
   if (const auto servers = json.find("server_threads")) {
     context.server_threads = unless_null(*servers, &JsonField::small_count);

@@ -48,6 +48,7 @@ Json context_json(const Context& context) {
   Json json = origin_json(context);
   json.update({{"elapsed_s", context.elapsed_s},
                {"layout", context.layout},
+               {"ring", or_null(context.ways)},
                {"threads", context.threads},
                {"server_threads", or_null(context.server_threads)},
                {"concurrency", context.concurrency},

@@ -46,8 +46,9 @@ std::string header(std::string_view title, const Context& context, const TextSty
   const char* received_by =
       context.received_by == "receiver" ? " (each end's CPU processes what that end receives)" : "";
   const std::string what = fmt::format(
-      "{} lab{}, {}, {}, {}, {}, concurrency {}, seed {}, started {}", context.lab, received_by,
-      context.family, context.congestion_control, ends_text(context), threads_text(context),
+      "{} lab{}, {}, {}, {}{}{}, {}, concurrency {}, seed {}, started {}", context.lab,
+      received_by, context.family, context.congestion_control, ends_text(context),
+      context.ways.empty() ? "" : ", ring ", context.ways, threads_text(context),
       grouped(std::uint64_t{context.concurrency}), context.seed, context.started_at);
   const std::string warm_up = context.warm_up_s == 0
                                   ? ""
@@ -227,6 +228,9 @@ std::string cost(const RunResult& result, const TextStyle& style) {
   const Cost& cost = result.cost;
   const PlayedSide side = result.context.side;
   const bool both = side == PlayedSide::both;
+  const auto is_played_by = [&ways = result.context.ways](const char* way) {
+    return ways.find(way) != ways.npos;
+  };
   Table table({{""}, {"", true}, {""}});
   table.add({"CPU", grouped(cost.cpu_us_per_connection, 2) + " us",
              both ? "both ends" : fmt::format("the {}'s end", side_name(side))});
@@ -237,7 +241,9 @@ std::string cost(const RunResult& result, const TextStyle& style) {
     table.add({"  server", grouped(*cost.server_us, 2) + " us", "the servers' threads"});
   }
   if (cost.client_us || cost.server_us) {
-    table.add({"  other", grouped(cost.worker_us, 2) + " us", "io-wq workers, the main thread"});
+    table.add({"  other", grouped(cost.worker_us, 2) + " us",
+               is_played_by("sqpoll") ? "sqpoll's threads, io-wq workers, the main thread"
+                                      : "io-wq workers, the main thread"});
   }
   table.add({"in user mode", grouped(100 * cost.user_share, 1) + " % ", ""});
   if (cost.ksoftirqd_us) {
@@ -247,7 +253,9 @@ std::string cost(const RunResult& result, const TextStyle& style) {
   table.add({"segments", grouped(cost.segments_per_connection, 2) + "   ",
              both ? "sent by both ends" : "sent from this network"});
   table.add({"TIME_WAIT", grouped(cost.time_wait_per_connection, 2) + "   ", "sockets made"});
-  table.add({"io_uring_enter", grouped(cost.syscalls_per_connection, 2) + "   ", "system calls"});
+  table.add(
+      {"io_uring_enter", grouped(cost.syscalls_per_connection, 2) + "   ",
+       is_played_by("shutdown-call") ? "system calls, shutdown(2) among them" : "system calls"});
   if (cost.memory_bytes_per_connection) {
     const unsigned in_flight = result.context.concurrency;
     table.add({"memory", grouped(*cost.memory_bytes_per_connection * in_flight / 1e6, 1) + " MB",

@@ -39,6 +39,8 @@ struct Context {
   /// "pair" (client and server thread), "single" (both ends on one thread), "wide" (any number of
   /// both, every connection between any two)
   std::string layout;
+  std::string ways;    ///< how io_uring was used otherwise than by default: "plain+sqpoll"; an
+                       ///< arm of a comparison may have its own, in its name
   std::string family;              ///< "ipv4" or "ipv6"
   std::string congestion_control;  ///< of new sockets: net.ipv4.tcp_congestion_control
   unsigned threads = 0;            ///< pairs, single threads, or in layout wide clients' threads
@@ -164,7 +166,7 @@ struct Cost {
   double segments_per_connection = 0;  ///< Tcp OutSegs
   double time_wait_per_connection = 0;
   double syscalls_per_connection =
-      0;  ///< io_uring_enter calls; nothing else is called per connection
+      0;  ///< io_uring_enter, and shutdown(2) with Ways::shutdown_call; nothing else is called
   /// What this process grew by in memory, rings and all, at its peak, by each connection that may
   /// be in flight. Empty in a comparison and in merged results.
   std::optional<double> memory_bytes_per_connection{};

@@ -37,7 +37,7 @@ namespace {
 struct Player {
   Worker::Ends ends = Worker::Ends::both;
   unsigned number = 0;  ///< among the group's clients, or among its servers: its link, and its part
-  std::optional<int> cpu;
+  std::optional<int> cpu, sqpoll_cpu;
   WorkerReport report;
   std::uint64_t cpu_before_ns = 0, cpu_warm_ns = 0, cpu_after_ns = 0;  ///< the thread's clock
   Nanoseconds ended = 0;
@@ -141,6 +141,7 @@ unsigned most_at_once(unsigned concurrency, const Shape& shape) {
 Arm part_of(const Arm& arm, const std::vector<std::uint16_t>& chosen) {
   Arm part;
   part.name = arm.name;
+  part.ways = arm.ways;
   for (std::size_t i = 0; i < arm.scenarios.size(); ++i) {
     if (std::count(chosen.begin(), chosen.end(), arm.scenarios[i]) == 0) continue;
     part.scenarios.push_back(arm.scenarios[i]);
@@ -287,10 +288,11 @@ void Crew::add_players(Group& group) {
     if (options_.layout == Layout::single) player.cpu = cpus[(groups_.size() - 1) % cpus.size()];
     // Else each thread on a CPU of its own, or the scheduler does better than we.
     const bool enough = 2 * options_.threads <= cpus.size();
-    if (!networks_.empty() && !beyond_veth_) return;
-    if (options_.layout == Layout::pair && enough) player.cpu = cpus[thread];
+    const bool alone = networks_.empty() || beyond_veth_;
+    if (options_.layout == Layout::pair && enough && alone) player.cpu = cpus[thread];
     // A wide one is about who shares a CPU with whom.
-    if (options_.layout == Layout::wide) player.cpu = cpus[thread % cpus.size()];
+    if (options_.layout == Layout::wide && alone) player.cpu = cpus[thread % cpus.size()];
+    if (player.cpu) player.sqpoll_cpu = cpu_beside(cpus, *player.cpu);
   };
   const Shape& shape = group.shape;
   if (options_.layout == Layout::single) return add(Worker::Ends::both, 0, shape.index);
@@ -321,6 +323,8 @@ Worker::Settings Crew::settings(Group& group, const Player& player) const {
   settings.peer_is_elsewhere = site_.only.has_value();
   settings.open_loop = options_.rate_per_s.has_value();
   settings.group = group.links;
+  settings.ways = group.arm.ways;
+  settings.sqpoll_cpu = player.sqpoll_cpu;
   settings.most_at_once = most_at_once(group.concurrency, group.shape);
   return settings;
 }

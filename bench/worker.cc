@@ -62,7 +62,17 @@ RingSettings ring_settings(const Worker::Settings& settings, std::span<const Sce
   ring.submissions = std::clamp(settings.concurrency * (both ? 2U : 1U), 256U, 4096U);
   ring.completions =
       std::max(1024U, ring.slots * completions_per_socket(settings, scenarios) + kBatch);
+  ring.plain = settings.ways.plain;
+  ring.shutdown_call = settings.ways.shutdown_call;
+  ring.sqpoll = settings.ways.sqpoll;
+  ring.sqpoll_cpu = settings.sqpoll_cpu;
   return ring;
+}
+
+/// Where the other end runs meanwhile, a wake-up for each completion is what costs most.
+bool waits_for_batches(const Worker::Settings& settings) {
+  if (settings.ways.waiting != Waiting::automatic) return settings.ways.waiting == Waiting::batch;
+  return settings.ends != Worker::Ends::both && settings.concurrency >= 4 * kWakeUpBatch;
 }
 
 }  // namespace
@@ -77,7 +87,7 @@ Nanoseconds clock_ns() {
 Worker::Worker(const Settings& settings, std::span<const Scenario> scenarios,
                std::span<const Endpoint> endpoints, Link& link, const std::atomic<bool>& stop)
     : settings_(settings),
-      batches_(settings.ends != Ends::both && settings.concurrency >= 4 * kWakeUpBatch),
+      batches_(waits_for_batches(settings)),
       link_(link),
       group_(settings.group.empty() ? std::span(&link, 1) : settings.group),
       stop_(stop),
@@ -95,6 +105,7 @@ Worker::Worker(const Settings& settings, std::span<const Scenario> scenarios,
     server_recorder_ = std::make_unique<Recorder>(scenarios.size(), link.server_outcomes);
     End::Settings end{Side::server, ring.first_accept_slot, ring.slots - ring.first_accept_slot};
     end.witness = settings.witness;
+    end.accepts_singly = settings.ways.accept_one;
     server_ = std::make_unique<End>(ring_, end, scenarios, endpoints, *server_recorder_);
     server_->accept();
   }
@@ -114,7 +125,7 @@ WorkerReport Worker::report() const {
   report.pace = pace_;
   report.longest_silence = longest_silence_;
   report.client_ended = client_ ? client_->ended() : 0;
-  report.ring_enters = ring_.enters();
+  report.ring_enters = ring_.system_calls();
   report.ring_overflowed = ring_.overflowed();
   report.stale_completions = (client_ ? client_->stale() : 0) + (server_ ? server_->stale() : 0);
   return report;
@@ -281,7 +292,8 @@ void Worker::wait() {
   using namespace std::chrono_literals;
   // Whoever sleeps has no backlog.
   if (!client_) link_.server_backlog.store(0, std::memory_order_relaxed);
-  if (client_ && client_->has_resting() && keeps_up()) {
+  const bool is_due = client_ && client_->has_resting() && keeps_up();
+  if (is_due || settings_.ways.waiting == Waiting::never) {
     ring_.submit_and_wait(0, 0ns);
   } else if (client_ && !server_ && client_->open() == 0 && !pacer_) {
     // The server end is behind: only its counter can tell.
@@ -315,7 +327,7 @@ void Worker::publish() {
     link_.client_parted.store(client_->ended() - client_->unestablished(),
                               std::memory_order_relaxed);
     link_.in_flight.store(client_->open(), std::memory_order_relaxed);
-    link_.enters.store(ring_.enters(), std::memory_order_relaxed);
+    link_.enters.store(ring_.system_calls(), std::memory_order_relaxed);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "bench/link.h"
 #include "bench/pacer.h"
 #include "bench/recorder.h"
+#include "bench/ways.h"
 #include "ring/ring.h"
 #include "workloads/end.h"
 #include "workloads/mix.h"
@@ -70,6 +71,8 @@ class Worker {
     /// Connections that the clients of a server's end have in flight together, which may all come
     /// to this one; 0: `concurrency`. See Worker::room() for how many its table must hold.
     unsigned most_at_once = 0;
+    Ways ways{};
+    std::optional<int> sqpoll_cpu{};  ///< RingSettings::sqpoll_cpu
   };
 
   /// Must be made, used and destroyed by one thread: the ring belongs to it. What is referred to

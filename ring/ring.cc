@@ -2,7 +2,9 @@
 #include "ring/ring.h"
 
 #include <fcntl.h>
+#include <sched.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
@@ -19,21 +21,44 @@ constexpr unsigned kSocketOpGetSockOpt = 2, kSocketOpSetSockOpt = 3;
 constexpr std::uint8_t kFixedFdInstall = 54;  // IORING_OP_FIXED_FD_INSTALL, Linux 6.8
 constexpr std::uint8_t kBind = 56;            // IORING_OP_BIND, Linux 6.11
 
+/// The least there is: what a polling thread burns when there is nothing to do is on somebody's
+/// bill.
+constexpr unsigned kPollerIdle_ms = 1;
+
+io_uring_params parameters(const RingSettings& settings) {
+  io_uring_params params{};
+  params.flags = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+  params.cq_entries = settings.completions;
+  if (!settings.sqpoll) {
+    params.flags |= IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+    return params;
+  }
+  params.flags |= IORING_SETUP_SQPOLL;
+  params.sq_thread_idle = kPollerIdle_ms;
+  if (settings.sqpoll_cpu) {
+    params.flags |= IORING_SETUP_SQ_AFF;
+    params.sq_thread_cpu = static_cast<unsigned>(*settings.sqpoll_cpu);
+  }
+  return params;
+}
+
 }  // namespace
 
 Ring::Ring(const RingSettings& settings)
     : slots_(settings.slots),
       first_accept_slot_(settings.first_accept_slot < settings.slots ? settings.first_accept_slot
-                                                                     : 0) {
-  io_uring_params params{};
-  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL |
-                 IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
-  params.cq_entries = settings.completions;
+                                                                     : 0),
+      sqpoll_(settings.sqpoll),
+      shutdown_call_(settings.shutdown_call) {
+  if (settings.plain) {
+    plain_ = std::make_unique<PlainTable>(settings.slots, settings.first_accept_slot);
+  }
+  io_uring_params params = parameters(settings);
   const SetupFacts facts = setup_facts(settings.slots);
   if (int error = io_uring_queue_init_params(settings.submissions, &ring_, &params); error < 0) {
     throw explain_setup_failure(-error, facts);
   }
-  if (settings.slots > 0) {
+  if (settings.slots > 0 && !plain_) {
     int error = io_uring_register_files_sparse(&ring_, settings.slots);
     if (error == 0 && first_accept_slot_ > 0) {
       error = limit_accept_slots(first_accept_slot_, slots_ - first_accept_slot_);
@@ -53,10 +78,17 @@ Ring::~Ring() { io_uring_queue_exit(&ring_); }
 
 io_uring_sqe* Ring::prepare(Token token) {
   const unsigned needed = next_limit_ ? 2 : 1;  // a limit and its operation go in one batch
-  if (io_uring_sq_space_left(&ring_) < needed) submit();
+  if (io_uring_sq_space_left(&ring_) < needed) make_room(needed);
   io_uring_sqe* sqe = blank(token);
   sqe->flags = std::exchange(next_link_, std::uint8_t{0});
   return sqe;
+}
+
+void Ring::make_room(unsigned needed) {
+  submit();
+  while (io_uring_sq_space_left(&ring_) < needed) {  // only where another thread takes the entries
+    enter(0, 0, IORING_ENTER_SQ_WAIT | (poller_sleeps() ? IORING_ENTER_SQ_WAKEUP : 0U), nullptr);
+  }
 }
 
 io_uring_sqe* Ring::blank(Token token) {
@@ -69,8 +101,8 @@ io_uring_sqe* Ring::blank(Token token) {
 
 io_uring_sqe* Ring::prepare_on(Slot slot, Token token) {
   io_uring_sqe* sqe = prepare(token);
-  sqe->fd = static_cast<int>(slot);
-  sqe->flags |= IOSQE_FIXED_FILE;
+  sqe->fd = plain_ ? plain_->descriptor(slot) : static_cast<int>(slot);
+  if (!plain_) sqe->flags |= IOSQE_FIXED_FILE;
   if (next_limit_) {
     sqe->flags |= IOSQE_IO_LINK;
     io_uring_sqe* limit = blank(next_limit_token_);
@@ -90,17 +122,23 @@ void Ring::limit_next(const __kernel_timespec* limit, Token token) {
 
 void Ring::link_next(bool hard) { next_link_ = hard ? IOSQE_IO_HARDLINK : IOSQE_IO_LINK; }
 
+/// The user_data of an operation that changes what is in a slot.
+Ring::Token Ring::note(PlainTable::Effect effect, Slot slot, Token token) {
+  return plain_ ? plain_->note(effect, slot, token) : token;
+}
+
 int Ring::place(Slot slot, int fd) {
+  if (plain_) return plain_->place(slot, fd);
   const int updated = io_uring_register_files_update(&ring_, slot, &fd, 1);
   return updated == 1 ? 0 : updated;
 }
 
 void Ring::socket(Slot slot, int domain, Token token, int type) {
-  io_uring_sqe* sqe = prepare(token);
+  io_uring_sqe* sqe = prepare(note(PlainTable::Effect::fills, slot, token));
   sqe->opcode = IORING_OP_SOCKET;
   sqe->fd = domain;
-  sqe->off = static_cast<unsigned>(type);
-  sqe->file_index = slot + 1;  // 0 would mean an ordinary descriptor
+  sqe->off = static_cast<unsigned>(plain_ ? type | SOCK_CLOEXEC : type);
+  sqe->file_index = plain_ ? 0 : slot + 1;  // 0: an ordinary descriptor
 }
 
 void Ring::connect(Slot slot, const sockaddr* address, socklen_t length, Token token) {
@@ -118,17 +156,21 @@ void Ring::bind(Slot slot, const sockaddr* address, socklen_t length, Token toke
 }
 
 void Ring::accept(int listener, bool multishot, Token token) {
-  io_uring_sqe* sqe = prepare(token);
+  io_uring_sqe* sqe = prepare(note(PlainTable::Effect::accepts, 0, token));
   sqe->opcode = IORING_OP_ACCEPT;
   sqe->fd = listener;
-  sqe->file_index = IORING_FILE_INDEX_ALLOC;
+  if (plain_) {
+    sqe->accept_flags = SOCK_CLOEXEC;
+  } else {
+    sqe->file_index = IORING_FILE_INDEX_ALLOC;
+  }
   if (multishot) sqe->ioprio = IORING_ACCEPT_MULTISHOT;
 }
 
 void Ring::accept_into(Slot listener, Slot slot, Token token) {
-  io_uring_sqe* sqe = prepare_on(listener, token);
+  io_uring_sqe* sqe = prepare_on(listener, note(PlainTable::Effect::fills, slot, token));
   sqe->opcode = IORING_OP_ACCEPT;
-  sqe->file_index = slot + 1;
+  sqe->file_index = plain_ ? 0 : slot + 1;
 }
 
 int Ring::limit_accept_slots(Slot first, unsigned count) {
@@ -143,6 +185,7 @@ void Ring::accept_into_full_table(Slot listener, Token token) {
   sqe->opcode = IORING_OP_ACCEPT;
   sqe->file_index = IORING_FILE_INDEX_ALLOC;
   submit();
+  await_poller();
   limit_accept_slots(first_accept_slot_, slots_ - first_accept_slot_);
 }
 
@@ -207,6 +250,11 @@ void Ring::receive_multishot(Slot slot, std::uint16_t group, Token token) {
 }
 
 void Ring::shutdown(Slot slot, int how, Token token) {
+  if (shutdown_call_) {
+    ++system_calls_;
+    const int result = ::shutdown(plain_->descriptor(slot), how) == 0 ? 0 : -errno;
+    return done_.push_back({token, result, false});
+  }
   io_uring_sqe* sqe = prepare_on(slot, token);
   sqe->opcode = IORING_OP_SHUTDOWN;
   sqe->len = static_cast<unsigned>(how);
@@ -248,9 +296,13 @@ void Ring::pause(const __kernel_timespec* time, Token token) {
 }
 
 void Ring::close(Slot slot, Token token) {
-  io_uring_sqe* sqe = prepare(token);
+  io_uring_sqe* sqe = prepare(note(PlainTable::Effect::empties, slot, token));
   sqe->opcode = IORING_OP_CLOSE;
-  sqe->file_index = slot + 1;
+  if (plain_) {
+    sqe->fd = plain_->descriptor(slot);
+  } else {
+    sqe->file_index = slot + 1;
+  }
 }
 
 void Ring::cancel_all(Token token) {
@@ -263,19 +315,20 @@ void Ring::cancel_all(Token token) {
 void Ring::cancel(Slot slot, Token token) {
   io_uring_sqe* sqe = prepare(token);
   sqe->opcode = IORING_OP_ASYNC_CANCEL;
-  sqe->fd = static_cast<int>(slot);
-  sqe->cancel_flags =
-      IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_FD_FIXED | IORING_ASYNC_CANCEL_ALL;
+  sqe->fd = plain_ ? plain_->descriptor(slot) : static_cast<int>(slot);
+  sqe->cancel_flags = IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ALL;
+  if (!plain_) sqe->cancel_flags |= IORING_ASYNC_CANCEL_FD_FIXED;
 }
 
 void Ring::cancel_token(Token victim, Token token) {
   io_uring_sqe* sqe = prepare(token);
   sqe->opcode = IORING_OP_ASYNC_CANCEL;
   sqe->fd = -1;
-  sqe->addr = victim;
+  sqe->addr = plain_ ? plain_->in_flight_as(victim) : victim;
 }
 
 void Ring::install(Slot slot, Token token) {
+  if (plain_) return nop(note(PlainTable::Effect::copies, slot, token));
   io_uring_sqe* sqe = prepare_on(slot, token);
   sqe->opcode = kFixedFdInstall;
 }
@@ -302,7 +355,7 @@ unsigned Ring::flush() {
 void Ring::enter(unsigned to_submit, unsigned want, unsigned flags,
                  io_uring_getevents_arg* argument) {
   flags |= enter_flags_;
-  ++enters_;
+  ++system_calls_;
   const int result =
       argument ? io_uring_enter2(static_cast<unsigned>(ring_.enter_ring_fd), to_submit, want, flags,
                                  reinterpret_cast<sigset_t*>(argument), sizeof *argument)
@@ -316,19 +369,45 @@ void Ring::enter(unsigned to_submit, unsigned want, unsigned flags,
   }
 }
 
+/// True if the kernel's thread does not look at the queue until it is woken. The fence orders the
+/// queue's new tail before the look at the flag (io_uring_enter(2), IORING_SQ_NEED_WAKEUP).
+bool Ring::poller_sleeps() const {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return sqpoll_ && (io_uring_smp_load_acquire(ring_.sq.kflags) & IORING_SQ_NEED_WAKEUP) != 0;
+}
+
+/// Until the kernel's thread has taken all that was submitted.
+void Ring::await_poller() {
+  while (sqpoll_ && io_uring_smp_load_acquire(ring_.sq.khead) != *ring_.sq.ktail) sched_yield();
+}
+
 void Ring::submit() {
-  if (const unsigned count = flush(); count > 0) enter(count, 0, 0, nullptr);
+  const unsigned count = flush();
+  if (count == 0) return;
+  if (!sqpoll_) return enter(count, 0, 0, nullptr);
+  if (poller_sleeps()) enter(0, 0, IORING_ENTER_SQ_WAKEUP, nullptr);
 }
 
 void Ring::submit_and_wait(unsigned want, std::chrono::nanoseconds timeout) {
-  const unsigned count = flush();
+  if (!done_.empty()) want = 0;
+  unsigned count = flush(), flags = IORING_ENTER_GETEVENTS;
+  if (sqpoll_) {
+    const bool overflows =
+        (io_uring_smp_load_acquire(ring_.sq.kflags) & IORING_SQ_CQ_OVERFLOW) != 0;
+    const bool is_there = want == 0 || io_uring_cq_ready(&ring_) >= want;
+    const bool sleeps = count > 0 && poller_sleeps();
+    if (is_there && !sleeps && !overflows) return;
+    if (is_there) want = 0;
+    if (sleeps) flags |= IORING_ENTER_SQ_WAKEUP;
+    count = 0;
+  }
   __kernel_timespec limit{timeout.count() / 1'000'000'000, timeout.count() % 1'000'000'000};
   io_uring_getevents_arg argument{};
   argument.ts = reinterpret_cast<std::uint64_t>(&limit);
   if (want == 0) {
-    enter(count, 0, IORING_ENTER_GETEVENTS, nullptr);
+    enter(count, 0, flags, nullptr);
   } else {
-    enter(count, want, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &argument);
+    enter(count, want, flags | IORING_ENTER_EXT_ARG, &argument);
   }
 }
 

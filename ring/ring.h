@@ -1,5 +1,7 @@
 // One thread, one io_uring: prepares operations on direct descriptors, submits them, hands back
-// completions. It knows sockets as numbered slots and knows no TCP policy.
+// completions. It knows sockets as numbered slots and knows no TCP policy. It can be asked to work
+// in other ways (ordinary descriptors, a kernel thread that submits): its callers see no
+// difference.
 //
 // prepare: socket() connect() send() ...   user -> SQE      nothing happens yet
 // submit:  submit(), submit_and_wait()     SQE  -> kernel   the only system call per batch
@@ -12,8 +14,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
+
+#include "ring/plain_table.h"
 
 namespace ringchurn {
 
@@ -25,6 +32,18 @@ struct RingSettings {
       4096;            ///< CQ entries: at least the operations that can be in flight at once
   unsigned slots = 0;  ///< direct descriptors; limited by RLIMIT_NOFILE (io_uring_register(2))
   unsigned first_accept_slot = 0;  ///< accepted sockets land in [first_accept_slot, slots)
+  /// A slot is an ordinary descriptor behind the scenes; RLIMIT_NOFILE limits those of all rings
+  /// together. Tokens have 63 bits then: the top one is the ring's. accept_beyond_table(),
+  /// accept_into_full_table() and accept_multishot(), which are about the table of direct
+  /// descriptors, must not be called.
+  bool plain = false;
+  /// With `plain`: shutdown() is shutdown(2), made by the calling thread at once. It must not be
+  /// linked to another operation.
+  bool shutdown_call = false;
+  /// IORING_SETUP_SQPOLL: a kernel thread takes what is submitted, and sleeps when nothing was for
+  /// a millisecond. It is a thread of this process, and its CPU time the process's.
+  bool sqpoll = false;
+  std::optional<int> sqpoll_cpu{};  ///< where that thread stays; empty: the scheduler decides
 };
 
 /// One finished operation.
@@ -41,6 +60,8 @@ struct Completion {
 ///
 /// Set up with SINGLE_ISSUER | DEFER_TASKRUN | SUBMIT_ALL, so Linux 6.1 or later: completions are
 /// produced only inside submit_and_wait(), one after the other, never by an interrupting signal.
+/// With RingSettings::sqpoll, which excludes the first two, the kernel's thread produces them at
+/// any time, and what submit() handed over is read later: addresses must live until the completion.
 class Ring {
  public:
   using Token = std::uint64_t;
@@ -97,7 +118,7 @@ class Ring {
   /// queue is full, the last one is a filled buffer.
   void receive_multishot(Slot slot, std::uint16_t group, Token token);
   /// shutdown(2). Always runs on an io-wq worker thread (io_uring/net.c: io_shutdown_prep forces
-  /// it).
+  /// it), unless RingSettings::shutdown_call.
   void shutdown(Slot slot, int how, Token token);
   /// setsockopt(2) through IORING_OP_URING_CMD, Linux 6.7 or later.
   void set_option(Slot slot, int level, int name, std::span<const std::byte> value, Token token);
@@ -147,8 +168,9 @@ class Ring {
   template <typename F>
   unsigned reap(unsigned limit, F&& f);
 
-  /// io_uring_enter calls so far: the only system call that a running ring makes.
-  std::uint64_t enters() const { return enters_; }
+  /// System calls so far, of the thread that uses the ring: io_uring_enter, and shutdown(2) with
+  /// RingSettings::shutdown_call. A running ring makes no other.
+  std::uint64_t system_calls() const { return system_calls_; }
   /// Completions that did not fit the CQ and took the kernel's slow path (none are lost).
   bool overflowed() const;
 
@@ -160,6 +182,10 @@ class Ring {
                          Token token);
   void socket_command(unsigned command, Slot slot, int level, int name,
                       std::span<const std::byte> value, Token token);
+  Token note(PlainTable::Effect effect, Slot slot, Token token);
+  void make_room(unsigned needed);
+  bool poller_sleeps() const;
+  void await_poller();
   unsigned flush();
   void enter(unsigned to_submit, unsigned want, unsigned flags, io_uring_getevents_arg* argument);
 
@@ -167,8 +193,12 @@ class Ring {
 
   io_uring ring_{};
   unsigned slots_ = 0, first_accept_slot_ = 0;
+  const bool sqpoll_, shutdown_call_;
+  std::unique_ptr<PlainTable> plain_;  ///< null: direct descriptors
+  std::vector<Completion> done_;       ///< of what was a plain system call, not yet reaped
+  std::size_t done_reaped_ = 0;
   unsigned enter_flags_ = 0;
-  std::uint64_t enters_ = 0;
+  std::uint64_t system_calls_ = 0;
   const __kernel_timespec* next_limit_ = nullptr;
   Token next_limit_token_ = 0;
   std::uint8_t next_link_ = 0;  ///< IOSQE_*
@@ -178,6 +208,11 @@ class Ring {
 template <typename F>
 unsigned Ring::reap(unsigned limit, F&& f) {
   unsigned seen = 0;
+  for (; done_reaped_ < done_.size() && seen < limit; ++seen) f(Completion(done_[done_reaped_++]));
+  if (done_reaped_ == done_.size()) {
+    done_.clear();
+    done_reaped_ = 0;
+  }
   unsigned head = *ring_.cq.khead;
   const unsigned tail = io_uring_smp_load_acquire(ring_.cq.ktail);
   for (; head != tail && seen < limit; ++head, ++seen) {
@@ -186,7 +221,7 @@ unsigned Ring::reap(unsigned limit, F&& f) {
                                 (cqe.flags & IORING_CQE_F_NOTIF) != 0};
     // Freed before f runs: f may submit, and the kernel must find room.
     io_uring_smp_store_release(ring_.cq.khead, head + 1);
-    f(completion);
+    f(plain_ && PlainTable::is_note(completion) ? plain_->settle(completion) : completion);
   }
   return seen;
 }

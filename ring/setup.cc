@@ -87,6 +87,14 @@ Error explain_setup_failure(int error_number, const SetupFacts& facts) {
   }
 }
 
+Error explain_descriptor_shortage(const SetupFacts& facts) {
+  return {
+      kExitCannotRun,
+      fmt::format("RLIMIT_NOFILE = {} is too small for {} ordinary descriptors (plain): raise it "
+                  "with 'ulimit -n {}', ask for a lower --concurrency, or leave plain out",
+                  facts.nofile_soft, facts.slots, facts.slots)};
+}
+
 Error explain_table_failure(int error_number, const SetupFacts& facts) {
   if (facts.slots > kLargestTable) {
     return {

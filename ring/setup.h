@@ -24,6 +24,9 @@ SetupFacts setup_facts(unsigned slots);
 /// The error for a failed io_uring_setup(2); `error_number` is positive.
 Error explain_setup_failure(int error_number, const SetupFacts& facts);
 
+/// The error for ordinary descriptors, `facts.slots` in all, that RLIMIT_NOFILE does not allow.
+Error explain_descriptor_shortage(const SetupFacts& facts);
+
 /// The error for a failed registration of the descriptor table; `error_number` is positive.
 Error explain_table_failure(int error_number, const SetupFacts& facts);
 

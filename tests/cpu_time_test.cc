@@ -6,13 +6,19 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "ring/error.h"
+#include "ring/ring.h"
 
 namespace ringchurn {
 namespace {
@@ -93,6 +99,41 @@ TEST(ProcessCpuClock, SeesARunningThreadAdvanceBetweenItsTicks) {
   }
   run_on(cpus);
   EXPECT_EQ(short_steps, kEnoughSteps) << "in " << (last_ns - start_ns) / 1'000'000 << " ms";
+}
+
+/// CPU time of the kernel's thread that a ring made in this process, by what the scheduler tells.
+std::uint64_t poller_cpu_ns() {
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::uint64_t ns = 0;
+    std::ifstream(thread.path() / "comm") >> name;
+    if (name.starts_with("iou-sqp") && std::ifstream(thread.path() / "schedstat") >> ns) return ns;
+  }
+  return 0;
+}
+
+TEST(ProcessCpuClock, CountsTheThreadThatPollsForARing) {
+  constexpr std::uint64_t kWorkNs = 5'000'000;
+  std::optional<Ring> ring;
+  try {
+    ring.emplace(RingSettings{.submissions = 64, .completions = 256, .sqpoll = true});
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  ProcessCpuClock clock;
+  const std::uint64_t before = clock.now_ns(), own_before = thread_cpu_ns();
+  const std::uint64_t poller_before = poller_cpu_ns();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  std::uint64_t polled = 0;
+  while (polled < kWorkNs && std::chrono::steady_clock::now() < deadline) {
+    ring->nop(1);
+    ring->submit_and_wait(1, std::chrono::seconds(1));
+    ring->reap(64, [](const Completion&) {});
+    polled = poller_cpu_ns() - poller_before;
+  }
+  ASSERT_GE(polled, kWorkNs);
+  const std::uint64_t own = thread_cpu_ns() - own_before;
+  EXPECT_GE(clock.now_ns() - before, own + polled);
 }
 
 TEST(ThreadCpu, CountsTheCallingThreadAlone) {

@@ -214,6 +214,9 @@ TEST_F(GateFiles, OfDifferentConditionsAreRefused) {
   other.context.server_threads = 1;
   EXPECT_THAT(why(other), HasSubstr("differ in layout"));
   other = base;
+  other.context.ways = "plain+wait-one";
+  EXPECT_THAT(why(other), HasSubstr("ways to use the ring (the default and plain+wait-one)"));
+  other = base;
   other.scenarios[0].name = "another";
   EXPECT_THAT(why(other), HasSubstr("differ in scenarios"));
   other = base;

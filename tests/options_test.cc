@@ -105,6 +105,16 @@ TEST_F(OptionsTest, AWideLayoutHasAsManyServersAsClientsByDefault) {
   EXPECT_EQ(options.server_threads, 2u);
 }
 
+TEST_F(OptionsTest, TheRingIsUsedInOtherWaysIfAskedFor) {
+  EXPECT_EQ(parse({"run"}).value().ways, Ways{});
+  const Ways plain_and_one{.plain = true, .waiting = Waiting::one};
+  for (const char* command : {"run", "serve", "compare"}) {
+    EXPECT_EQ(parse({command, "--ring", "plain+wait-one"}).value().ways, plain_and_one);
+  }
+  const Options options = parse({"compare", "graceful", "graceful=9,refused=1@plain"}).value();
+  EXPECT_THAT(options.arms, ElementsAre("graceful", "graceful=9,refused=1@plain"));
+}
+
 TEST_F(OptionsTest, CompareComparesGracefulWithRstClientOnOneThreadByDefault) {
   const Options options = parse({"compare"}).value();
   EXPECT_EQ(options.command, Command::compare);

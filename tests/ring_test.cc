@@ -17,6 +17,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -194,9 +196,9 @@ TEST_F(RingTest, ALinkedNopStartsWhenTheOneBeforeHasEnded) {
 
 TEST_F(RingTest, MoreOperationsThanSubmissionEntriesGoInSeveralBatches) {
   constexpr Ring::Token kMany = 200;
-  const std::uint64_t before = ring().enters();
+  const std::uint64_t before = ring().system_calls();
   for (Ring::Token token = 0; token < kMany; ++token) ring().nop(token);
-  EXPECT_EQ(ring().enters() - before, (kMany - 1) / kSmall.submissions);
+  EXPECT_EQ(ring().system_calls() - before, (kMany - 1) / kSmall.submissions);
   const std::vector<Completion> all = completions(ring(), kMany);
   ASSERT_EQ(all.size(), kMany);
   for (Ring::Token token = 0; token < kMany; ++token) EXPECT_EQ(all[token].token, token);
@@ -239,17 +241,17 @@ TEST_F(RingTest, WhileReapingOperationsMayBePrepared) {
 }
 
 TEST_F(RingTest, EveryCallIsCounted) {
-  const std::uint64_t before = ring().enters();
+  const std::uint64_t before = ring().system_calls();
   ring().submit();
-  EXPECT_EQ(ring().enters(), before) << "there was nothing to submit";
+  EXPECT_EQ(ring().system_calls(), before) << "there was nothing to submit";
   ring().nop(1);
   ring().nop(2);
   ring().submit();
-  EXPECT_EQ(ring().enters(), before + 1);
+  EXPECT_EQ(ring().system_calls(), before + 1);
   ring().submit_and_wait(0, 0ns);
-  EXPECT_EQ(ring().enters(), before + 2);
+  EXPECT_EQ(ring().system_calls(), before + 2);
   ring().submit_and_wait(2, 10s);
-  EXPECT_EQ(ring().enters(), before + 3);
+  EXPECT_EQ(ring().system_calls(), before + 3);
 }
 
 TEST_F(RingTest, WaitingEndsWhenTheTimeIsOver) {
@@ -598,6 +600,147 @@ TEST_F(RingTest, NoDescriptorForTheRingNamesTheLimit) {
               testing::StartsWith("1 no file descriptor is left for a ring (RLIMIT_NOFILE = 0)"));
 }
 #endif
+
+// -- other ways ----------------------------------------------------------------------------------
+
+RingSettings small(bool plain, bool shutdown_call, bool sqpoll) {
+  RingSettings settings = kSmall;
+  settings.plain = plain;
+  settings.shutdown_call = shutdown_call;
+  settings.sqpoll = sqpoll;
+  return settings;
+}
+
+/// Ordinary descriptors of this process.
+std::ptrdiff_t open_descriptors() {
+  const std::filesystem::directory_iterator files("/proc/self/fd");
+  return std::distance(begin(files), end(files));
+}
+
+class RingWaysTest : public RingTest, public testing::WithParamInterface<RingSettings> {
+ protected:
+  void SetUp() override {
+    RingTest::SetUp();
+    if (!IsSkipped()) ring_.emplace(GetParam());
+  }
+
+  bool is_plain() const { return GetParam().plain; }
+};
+
+INSTANTIATE_TEST_SUITE_P(Ways, RingWaysTest,
+                         testing::Values(kSmall, small(true, false, false),
+                                         small(true, true, false), small(false, false, true),
+                                         small(true, false, true), small(true, true, true)));
+
+TEST_P(RingWaysTest, AConnectionIsPlayedInTheSameSlots) {
+  for (int i = 0; i < 3; ++i) {
+    const Ring::Slot server = connect_and_accept(0);
+    EXPECT_EQ(server, kFirstAcceptSlot);
+    EXPECT_EQ(send(0, "hello"), 5);
+    EXPECT_EQ(received(receive(server)), "hello");
+    ring().shutdown(0, SHUT_WR, kToken);
+    EXPECT_EQ(result(), 0);
+    EXPECT_EQ(receive(server), 0);
+    EXPECT_EQ(set_linger(server), 0);
+    EXPECT_EQ(close_slot(server), 0);
+    EXPECT_EQ(receive(0), -ECONNRESET);
+    EXPECT_EQ(close_slot(0), 0);
+    EXPECT_EQ(receive(0), -EBADF) << "the slot is empty";
+  }
+}
+
+TEST_P(RingWaysTest, AMultishotAcceptGoesOnUntilItIsCancelled) {
+  ring().accept(listener_.fd(), true, 77);
+  std::vector<std::int32_t> slots;
+  for (const Ring::Slot client : {0U, 1U}) {
+    ring().socket(client, AF_INET, kToken);
+    ASSERT_EQ(result(), 0);
+    ring().connect(client, listener_.address(), sizeof(sockaddr_in), kToken);
+    for (const Completion& completion : completions(ring(), 2)) {
+      if (completion.token == kToken) continue;
+      EXPECT_EQ(completion.token, 77U);
+      EXPECT_TRUE(completion.more);
+      slots.push_back(completion.result);
+    }
+  }
+  EXPECT_THAT(slots, UnorderedElementsAre(4, 5));
+  ring().cancel_token(77, kToken);
+  for (const Completion& completion : completions(ring(), 2)) {
+    EXPECT_EQ(completion.result, completion.token == kToken ? 0 : -ECANCELED);
+    EXPECT_FALSE(completion.more);
+  }
+}
+
+TEST_P(RingWaysTest, WhatIsInASlotCanBeHadAndPutElsewhere) {
+  const Ring::Slot server = connect_and_accept(0);
+  ring().install(0, kToken);
+  const int fd = result();
+  ASSERT_GE(fd, 0);
+  EXPECT_EQ(::send(fd, "1", 1, 0), 1);
+  EXPECT_EQ(receive(server), 1);
+  EXPECT_EQ(ring().place(1, fd), 0);
+  ::close(fd);
+  EXPECT_EQ(close_slot(0), 0);
+  EXPECT_EQ(send(1, "22"), 2) << "another reference to the same socket";
+  EXPECT_EQ(receive(server), 2);
+  EXPECT_EQ(ring().place(1, -1), 0);
+  EXPECT_EQ(receive(server), 0);
+}
+
+TEST_P(RingWaysTest, AReceiveIsCancelledByItsSlot) {
+  connect_and_accept(0);
+  ring().receive(0, buffer_, 77);
+  ring().cancel(0, kToken);
+  const std::vector<Completion> all = completions(ring(), 2);
+  for (const Completion& completion : all) {
+    EXPECT_EQ(completion.result, completion.token == kToken ? 1 : -ECANCELED);
+  }
+}
+
+TEST_P(RingWaysTest, MoreOperationsThanSubmissionEntriesFindRoom) {
+  constexpr Ring::Token kMany = 200;
+  for (Ring::Token token = 0; token < kMany; ++token) ring().nop(token);
+  EXPECT_EQ(completions(ring(), kMany).size(), kMany);
+}
+
+TEST_P(RingWaysTest, WhatIsLeftInItIsClosedWithTheRing) {
+  ring_.reset();
+  const std::ptrdiff_t before = open_descriptors();
+  ring_.emplace(GetParam());
+  const std::ptrdiff_t with_ring = open_descriptors();
+  connect_and_accept(0);
+  EXPECT_EQ(open_descriptors() - with_ring, is_plain() ? 2 : 0);
+  ring_.reset();
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST_P(RingWaysTest, AShutdownOfItsOwnIsACallOfTheThread) {
+  connect_and_accept(0);
+  const std::uint64_t before = ring().system_calls();
+  ring().shutdown(0, SHUT_WR, kToken);
+  EXPECT_EQ(ring().system_calls() - before, GetParam().shutdown_call ? 1U : 0U);
+  EXPECT_EQ(result(), 0);
+  ring().shutdown(1, SHUT_WR, kToken);
+  EXPECT_EQ(result(), -EBADF);
+}
+
+std::string plain_under_limit(rlim_t descriptors, unsigned slots) {
+  const rlimit limit{descriptors, descriptors};
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return "setrlimit";
+  try {
+    const RingSettings settings{.submissions = 8, .completions = 64, .slots = slots, .plain = true};
+    const Ring one(settings), other(settings);
+    return "made";
+  } catch (const Error& error) {
+    return std::to_string(error.exit_code) + " " + error.what();
+  }
+}
+
+TEST_F(RingTest, OrdinaryDescriptorsOfAllRingsAreUnderOneLimit) {
+  EXPECT_EQ(in_child([] { return plain_under_limit(300, 100); }), "made");
+  EXPECT_THAT(in_child([] { return plain_under_limit(300, 150); }),
+              AllOf(testing::StartsWith("1 RLIMIT_NOFILE = 300 "), HasSubstr("plain")));
+}
 
 TEST(RingLibrary, HasAVersion) {
   EXPECT_THAT(Ring::library_version(), testing::MatchesRegex("[0-9]+\\.[0-9]+.*"));

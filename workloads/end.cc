@@ -2,10 +2,10 @@
 //
 // An operation's token (user_data):
 //
-//   63     62    60 59                 32 31     24 23               0
-//   +------+-------+---------------------+---------+------------------+
-//   | side | kind  | generation (28 bit) | step    | slot or acceptor |
-//   +------+-------+---------------------+---------+------------------+
+//   63  62     61    59 58                 32 31     24 23               0
+//   +---+------+-------+---------------------+---------+------------------+
+//   | 0 | side | kind  | generation (27 bit) | step    | slot or acceptor |
+//   +---+------+-------+---------------------+---------+------------------+
 #include "workloads/end.h"
 
 #include <fmt/format.h>
@@ -20,11 +20,11 @@
 namespace ringchurn {
 namespace {
 
-constexpr std::uint32_t kGenerationMask = (1U << 28) - 1;
+constexpr std::uint32_t kGenerationMask = (1U << 27) - 1;
 /// Accepts under way at once on a listener that pauses between them.
 constexpr unsigned kPausingAcceptors = 16;
 
-unsigned kind_of(Ring::Token token) { return (token >> 60) & 7; }
+unsigned kind_of(Ring::Token token) { return (token >> 59) & 7; }
 std::uint32_t generation_of(Ring::Token token) {
   return static_cast<std::uint32_t>(token >> 32) & kGenerationMask;
 }
@@ -122,7 +122,7 @@ const Script& End::script(const Slot& slot) const {
 
 Ring::Token End::token(unsigned kind, std::uint32_t generation, unsigned step,
                        std::uint32_t index) const {
-  return static_cast<Ring::Token>(settings_.side) << 63 | static_cast<Ring::Token>(kind) << 60 |
+  return static_cast<Ring::Token>(settings_.side) << 62 | static_cast<Ring::Token>(kind) << 59 |
          static_cast<Ring::Token>(generation & kGenerationMask) << 32 |
          static_cast<Ring::Token>(step) << 24 | index;
 }
@@ -132,7 +132,7 @@ Ring::Slot End::place(std::uint32_t index, unsigned socket) const {
 }
 
 bool End::belongs(const Completion& completion, Side side) {
-  return completion.token >> 63 == static_cast<Ring::Token>(side);
+  return completion.token >> 62 == static_cast<Ring::Token>(side);
 }
 
 // -- connections begin
@@ -188,8 +188,8 @@ void End::arm(std::uint32_t index, bool pause_first) {
   if (acceptor.pause && pause_first) {
     ring_.pause(acceptor.pause, token(kAcceptPause, 0, 0, index));
   } else {
-    ring_.accept(endpoints_[acceptor.scenario].listener(), !acceptor.pause,
-                 token(kAccept, 0, 0, index));
+    const bool goes_on = !acceptor.pause && !settings_.accepts_singly;
+    ring_.accept(endpoints_[acceptor.scenario].listener(), goes_on, token(kAccept, 0, 0, index));
   }
 }
 

@@ -75,6 +75,9 @@ class End {
     bool peer_is_elsewhere = false;
     /// Hears how each step of a script ended; null: nobody does.
     const std::function<void(const Answer&)>* witness = nullptr;
+    /// Server: one accept at a time on a listener, armed again when it has ended; false: one
+    /// multishot accept.
+    bool accepts_singly = false;
   };
 
   /// Slots of the ring's table that a connection at `side` may take: one, and one for each further
@@ -144,7 +147,7 @@ class End {
   /// An accept operation, with what it does between two of them.
   struct Acceptor {
     std::uint16_t scenario = 0;
-    const __kernel_timespec* pause = nullptr;  ///< null: one multishot accept
+    const __kernel_timespec* pause = nullptr;  ///< null: accepts again at once, or goes on
   };
 
   /// What an operation is for; part of its token.

@@ -159,8 +159,9 @@ def _counters(result):
 
 def context(result):
     """What is needed to repeat it."""
-    names = {"lab": "network", "layout": "layout", "family": "address family",
-             "congestion_control": "congestion control", "threads": "threads",
+    names = {"lab": "network", "layout": "layout", "ring": "ways to use io_uring",
+             "family": "address family", "congestion_control": "congestion control",
+             "threads": "threads",
              "concurrency": "connections in flight", "seed": "seed", "liburing": "liburing",
              "compiler": "compiler", "elapsed_s": "seconds", "run_id": "run", "host": "host"}
     about = result["context"]

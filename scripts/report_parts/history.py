@@ -12,6 +12,11 @@ SURROUNDINGS = {"kernel": "kernel", "cpu_model": "CPU", "cpus": "number of CPUs"
                 "version": "ringchurn"}
 
 
+def _ring(context):
+    """How io_uring was used, where that was not the default. Younger than some results."""
+    return f", ring {context['ring']}" if context.get("ring") else ""
+
+
 def _load(result):
     """What was played and how: results with the same answer can be held against each other."""
     context = result["context"]
@@ -23,7 +28,7 @@ def _load(result):
         total = sum(scenario["weight"] for scenario in scenarios) or 1
         played = [f"{scenario['name']} {100 * scenario['weight'] / total:.0f}%"
                   for scenario in scenarios]
-    return (f"{kind(result)} {', '.join(played)}; {context['layout']}, {context['family']}, "
+    return (f"{kind(result)} {', '.join(played)}; {context['layout']}{_ring(context)}, {context['family']}, "
             f"{context['threads']:.0f}x{context['concurrency']:.0f}")
 
 

@@ -53,9 +53,9 @@ LEDGER = {"opened": NUMBER, "finished": NUMBER, "unexpected": NUMBER, "open_at_d
 DIRECTION = {"sent": NUMBER_OR_NULL, "received": NUMBER_OR_NULL, "lost": NUMBER_OR_NULL}
 RATIO = {"ci_low": NUMBER_OR_NULL, "ci_high": NUMBER_OR_NULL}
 CONTEXT = {"version": TEXT, "command": TEXT, "kernel": TEXT, "cpu_model": TEXT, "cpus": NUMBER,
-           "lab": TEXT, "layout": TEXT, "family": TEXT, "concurrency": NUMBER, "threads": NUMBER,
-           "started_at": TEXT, "elapsed_s": NUMBER, "side": TEXT, "target": Optional(TEXT),
-           "sysctls": Map(TEXT)}
+           "lab": TEXT, "layout": TEXT, "ring": Optional(TEXT), "family": TEXT,
+           "concurrency": NUMBER, "threads": NUMBER, "started_at": TEXT, "elapsed_s": NUMBER,
+           "side": TEXT, "target": Optional(TEXT), "sysctls": Map(TEXT)}
 VERDICT = {"name": TEXT, "ok": TRUTH, "advisory": TRUTH, "evidence": TEXT, "remedy": TEXT}
 SCENARIO = {"name": TEXT, "about": TEXT, "weight": NUMBER, "client": Optional(LEDGER),
             "server": Optional(LEDGER),
