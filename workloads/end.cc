@@ -265,7 +265,8 @@ void End::issue(std::uint32_t index, Nanoseconds now) {
   while (true) {
     const unsigned number = connection.step;
     const Step& step = played.steps[number];
-    if (number == played.teardown) slot.teardown = now;
+    // A receive of several pieces is issued for each of them.
+    if (number == played.teardown && connection.moved == 0) slot.teardown = now;
     slot.since = now;
     if (step.op == Op::await) return settle(index, now);
     if (step.limited) {
