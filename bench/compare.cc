@@ -287,6 +287,7 @@ struct ServerArm {
     const SideNetwork::Visit visit(network);
     Worker::Settings settings{Worker::Ends::client, options.concurrency};
     settings.stall_limit += plan.longest_rest_ns();
+    settings.moments = MomentLog::kRoom;
     settings.peer_is_elsewhere = true;
     worker.emplace(settings, plan.scenarios, endpoints, link, interrupted());
     ground.emplace(Ground{*worker, link, &network, nullptr, [this] { return server.cpu_ns(); }});
@@ -310,6 +311,7 @@ CompareResult compare(const Options& options, const Plan& plan, const Lab& lab) 
   if (const std::vector<int> cpus = usable_cpus(); !cpus.empty()) pin_to(cpus.front());
   Worker::Settings settings{Worker::Ends::both, options.concurrency};
   settings.stall_limit += plan.longest_rest_ns();
+  settings.moments = MomentLog::kRoom;
   std::optional<SideNetwork> servers;
   if (lab.kind == LabKind::veth) servers.emplace(SideNetwork::BeyondVeth{});
   std::vector<Endpoint> endpoints;

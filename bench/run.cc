@@ -279,6 +279,10 @@ void Crew::body(Group& group, Player& player) {
     settings.stall_limit += plan_.longest_rest_ns();
     settings.peer_is_elsewhere = site_.only.has_value();
     settings.open_loop = options_.rate_per_s.has_value();
+    // A server's end alone knows nothing of who took the connection down first.
+    if (site_.only != Side::server && options_.concurrency <= MomentLog::kMost) {
+      settings.moments = MomentLog::kRoom / options_.threads;
+    }
     worker.emplace(settings, plan_.scenarios, group.endpoints, group.link, stop_);
   } catch (...) {
     player.failure = std::current_exception();
@@ -494,10 +498,13 @@ void Crew::watch() {
 void Crew::collect(LoadFacts& facts) const {
   std::uint64_t client_ns = 0, server_ns = 0;
   Nanoseconds ended = began_;
+  unsigned number = 0;
   for (const Group& group : groups_) {
+    ++number;
     for (const Player& player : group.players) {
       ended = std::max(ended, player.ended);
       facts.workers.push_back(player.report);
+      facts.workers.back().group = number;
       (player.ends == Worker::Ends::server ? server_ns : client_ns) +=
           player.cpu_after_ns - player.cpu_before_ns;
     }
