@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include "bench/matching.h"
+
 namespace ringchurn {
 namespace {
 
@@ -153,6 +155,14 @@ Cost cost_of(const MeasuredPart& facts) {
   return cost;
 }
 
+LatencySummary latency(const ScenarioRecord& client, const Teardowns& teardowns) {
+  LatencySummary latency = client.latency;
+  latency.teardown_step = teardowns.step;
+  latency.peer_heard = teardowns.heard;
+  latency.gone = teardowns.gone;
+  return latency;
+}
+
 }  // namespace
 
 std::map<std::string, std::uint64_t> asked_for(const RunResult& result) {
@@ -188,6 +198,7 @@ void account(const Plan& plan, const std::vector<double>& weights, const LoadFac
              RunResult& result) {
   const std::vector<ScenarioRecord> client = add_up(plan, facts.workers, Side::client);
   const std::vector<ScenarioRecord> server = add_up(plan, facts.workers, Side::server);
+  const std::vector<Teardowns> teardowns = match_ends(plan.scenarios, facts);
   const bool client_alone = result.context.side == PlayedSide::client;
   const bool server_alone = result.context.side == PlayedSide::server;
   for (std::size_t i = 0; i < plan.scenarios.size(); ++i) {
@@ -201,7 +212,7 @@ void account(const Plan& plan, const std::vector<double>& weights, const LoadFac
          bytes_between(client[i], server[i], scenario.delivered_to_server, client_alone,
                        server_alone),
          bytes_between(server[i], client[i], to_client, server_alone, client_alone),
-         client[i].latency, declared_by(scenario, plan)});
+         latency(client[i], teardowns[i]), declared_by(scenario, plan), teardowns[i].matched});
     add_error_rows(scenario, Side::client, client[i], result.errors);
     if (scenario.has_server()) add_error_rows(scenario, Side::server, server[i], result.errors);
   }

@@ -82,6 +82,7 @@ struct Home {
   Worker::Settings settings(const Ways& ways) const {
     Worker::Settings settings{Worker::Ends::both, options.concurrency};
     settings.stall_limit += plan.longest_rest_ns();
+    settings.moments = MomentLog::kRoom;
     settings.ways = ways;
     settings.sqpoll_cpu = sqpoll_cpu;
     return settings;
@@ -327,6 +328,7 @@ struct ServerArm {
     const SideNetwork::Visit visit(network);
     Worker::Settings settings{Worker::Ends::client, options.concurrency};
     settings.stall_limit += plan.longest_rest_ns();
+    settings.moments = MomentLog::kRoom;
     settings.peer_is_elsewhere = true;
     settings.ways = plan.arms.front().ways;
     worker.emplace(settings, plan.scenarios, endpoints, link, interrupted());
@@ -374,7 +376,10 @@ CompareResult compare(const Options& options, const Plan& plan, const Lab& lab) 
     names.push_back(arm.name);
   }
   LoadFacts facts = play(options, std::move(slots), names, result);
-  for (const HomeGround& ground : grounds) facts.workers.push_back(ground.worker.report());
+  for (const HomeGround& ground : grounds) {
+    facts.workers.push_back(ground.worker.report());
+    facts.workers.back().group = static_cast<unsigned>(facts.workers.size());
+  }
   if (servers) facts.kernel += servers->moved();
   finish(plan, facts, result);
   return result;

@@ -499,8 +499,9 @@ constexpr OptionSpec kSpecs[] = {
        o.exported.histogram = not_empty(v[0], "graceful/teardown");
      },
      kOutput,
-     "hgrm: which one; PHASE is connect, first_byte,\nteardown or lifetime (default: lifetime of "
-     "the only\nscenario)"},
+     "hgrm: which one; PHASE is connect, first_byte,\nteardown_step, peer_heard, gone, teardown "
+     "or\n"
+     "lifetime (default: lifetime of the only scenario)"},
     {"output", "FILE", kExportBit, OptionKind::text, "output",
      [](Options& o, const OptionValues& v) {
        o.output_path = not_empty(v[0], "a file name, or -");

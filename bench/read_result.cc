@@ -11,6 +11,7 @@
 
 #include "bench/account.h"
 #include "bench/json_field.h"
+#include "bench/phase.h"
 #include "bench/text.h"
 #include "ring/error.h"
 
@@ -107,11 +108,15 @@ Percentiles read_percentiles(const JsonField& json) {
 
 LatencySummary read_latency(const JsonField& json) {
   LatencySummary latency;
-  latency.connect = read_percentiles(json["connect"]);
-  latency.first_byte = read_percentiles(json["first_byte"]);
-  latency.teardown = read_percentiles(json["teardown"]);
-  latency.lifetime = read_percentiles(json["lifetime"]);
+  for (const Phase& phase : kPhases) {
+    if (phase.is_matched && !json.find(phase.name)) continue;  // an earlier version wrote it
+    latency.*phase.times = read_percentiles(json[phase.name]);
+  }
   return latency;
+}
+
+Matched read_matched(const JsonField& json) {
+  return {json["connections"].count(), unless_null(json["why_not"], &JsonField::text).value_or("")};
 }
 
 /// A number, or [least, most].
@@ -147,6 +152,7 @@ ScenarioResult read_scenario(const JsonField& json, PlayedSide side) {
   scenario.server_to_client = read_bytes(bytes["server_to_client"], server, client, side);
   scenario.latency = read_latency(json["latency_ns"]);
   scenario.declared = read_declared(json["declared"]);
+  if (const auto matched = json.find("matched")) scenario.matched = read_matched(*matched);
   return scenario;
 }
 

@@ -23,8 +23,9 @@ ScenarioRecord& ScenarioRecord::operator+=(const ScenarioRecord& other) {
   return *this;
 }
 
-void Recorder::forget_times() {
+void Recorder::forget_times(Nanoseconds now) {
   for (ScenarioRecord& record : records_) record.latency = {};
+  if (log_) log_->forget_before(now + 1);
 }
 
 void Recorder::error(unsigned scenario, unsigned step, Outcome outcome, bool expected) {

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "bench/link.h"
+#include "bench/moment_log.h"
 #include "bench/result.h"
 #include "workloads/end.h"
 
@@ -36,8 +38,9 @@ struct ScenarioRecord {
 /// Fills ScenarioRecords from what an End reports, and counts its errors for who looks on.
 class Recorder final : public Observer {
  public:
-  /// `heard` must outlive it.
-  Recorder(std::size_t scenarios, OutcomeCounts& heard) : records_(scenarios), heard_(heard) {}
+  /// `heard` must outlive it. Without `log`, it does not keep how connections go down.
+  Recorder(std::size_t scenarios, OutcomeCounts& heard, std::shared_ptr<MomentLog> log = nullptr)
+      : records_(scenarios), heard_(heard), log_(std::move(log)) {}
 
   void opened(unsigned scenario) override { ++records_[scenario].ledger.opened; }
   void connected(unsigned scenario, Nanoseconds time) override {
@@ -54,6 +57,9 @@ class Recorder final : public Observer {
   void received(unsigned scenario, std::uint32_t bytes) override {
     records_[scenario].received_bytes += bytes;
   }
+  void went_down(unsigned scenario, Side side, const Moments& moments) override {
+    if (log_) log_->write(scenario, side, moments);
+  }
   void finished(unsigned scenario, Nanoseconds lifetime, Nanoseconds teardown) override {
     ScenarioRecord& record = records_[scenario];
     ++record.ledger.finished;
@@ -64,14 +70,16 @@ class Recorder final : public Observer {
   void port_limited(unsigned scenario) override { ++records_[scenario].port_limited; }
   void left_open(unsigned scenario) override { ++records_[scenario].ledger.open_at_deadline; }
 
-  /// Forgets all times that were recorded: they belonged to a warm-up.
-  void forget_times();
+  /// Forgets all times that were recorded, up to `now`: they belonged to a warm-up.
+  void forget_times(Nanoseconds now);
 
   const std::vector<ScenarioRecord>& records() const { return records_; }
+  std::shared_ptr<const MomentLog> log() const { return log_; }
 
  private:
   std::vector<ScenarioRecord> records_;
   OutcomeCounts& heard_;
+  std::shared_ptr<MomentLog> log_;
 };
 
 }  // namespace ringchurn

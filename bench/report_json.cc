@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "bench/json.h"
+#include "bench/phase.h"
 #include "bench/text.h"
 #include "ring/error.h"
 
@@ -110,7 +111,6 @@ Json percentiles_json(const Percentiles& time) {
 
 Json scenario_json(const ScenarioResult& scenario, PlayedSide side) {
   const auto [client, server] = std::pair(PlayedSide::client, PlayedSide::server);
-  const LatencySummary& latency = scenario.latency;
   Json json = {{"name", scenario.name}, {"about", scenario.about}, {"weight", scenario.weight}};
   const Json ledger = ledger_json(scenario.client);
   for (const auto& [name, number] : ledger.items()) {
@@ -122,10 +122,11 @@ Json scenario_json(const ScenarioResult& scenario, PlayedSide side) {
   json["bytes"] = {
       {"client_to_server", bytes_json(scenario.client_to_server, client, server, side)},
       {"server_to_client", bytes_json(scenario.server_to_client, server, client, side)}};
-  json["latency_ns"] = {{"connect", percentiles_json(latency.connect)},
-                        {"first_byte", percentiles_json(latency.first_byte)},
-                        {"teardown", percentiles_json(latency.teardown)},
-                        {"lifetime", percentiles_json(latency.lifetime)}};
+  for (const Phase& phase : kPhases) {
+    json["latency_ns"][phase.name] = percentiles_json(scenario.latency.*phase.times);
+  }
+  json["matched"] = {{"connections", scenario.matched.connections},
+                     {"why_not", or_null(scenario.matched.why_not)}};
   json["declared"] = declared_json(scenario.declared);
   return json;
 }

@@ -7,15 +7,18 @@
 #include "bench/report_text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <map>
 #include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "bench/phase.h"
 #include "bench/requirement.h"
 #include "bench/sweep.h"
 
@@ -174,6 +177,24 @@ std::string microseconds(std::optional<std::uint64_t> ns) {
   return grouped(static_cast<double>(*ns) / 1000, *ns < 1'000'000 ? 1 : 0);
 }
 
+/// Of which scenarios it is not known when the peer heard and when both ends were gone, and why.
+std::string unmatched(const std::vector<ScenarioResult>& scenarios, const TextStyle& style) {
+  std::map<std::string, std::vector<std::string>> by_reason;
+  for (const ScenarioResult& scenario : scenarios) {
+    if (!scenario.matched.why_not.empty()) {
+      by_reason[scenario.matched.why_not].push_back(scenario.name);
+    }
+  }
+  std::string text;
+  for (const auto& [reason, names] : by_reason) {
+    text += wrap(fmt::format("  When the peer heard and when both were gone is not known of {}, "
+                             "because {}.",
+                             fmt::join(names, ", "), reason),
+                 style.width, 2);
+  }
+  return text;
+}
+
 std::string latencies(const std::vector<ScenarioResult>& scenarios, const TextStyle& style) {
   Table table({{"scenario", false, true},
                {"phase"},
@@ -185,25 +206,25 @@ std::string latencies(const std::vector<ScenarioResult>& scenarios, const TextSt
                {"samples", true}});
   for (const ScenarioResult& scenario : scenarios) {
     bool is_first = true;
-    for (const auto& [phase, time] : {std::pair{"connect", &scenario.latency.connect},
-                                      std::pair{"first byte", &scenario.latency.first_byte},
-                                      std::pair{"teardown", &scenario.latency.teardown},
-                                      std::pair{"lifetime", &scenario.latency.lifetime}}) {
-      std::vector<Cell> row = {is_first ? scenario.name : "", phase};
-      for (const auto& ns : {time->p50, time->p90, time->p99, time->p999, time->max}) {
+    for (const Phase& phase : kPhases) {
+      const Percentiles& time = scenario.latency.*phase.times;
+      if (phase.is_matched && time.count == 0) continue;
+      std::vector<Cell> row = {is_first ? scenario.name : "", phase.title};
+      for (const auto& ns : {time.p50, time.p90, time.p99, time.p999, time.max}) {
         row.emplace_back(microseconds(ns));
       }
-      row.push_back(count(time->count));
+      row.push_back(count(time.count));
       table.add(std::move(row));
       is_first = false;
     }
   }
   const std::string note =
-      "Since the first step was issued, resting left out. A teardown ends with its script, not "
-      "with "
-      "its last packet: compare it over time, not across scenarios.";
-  return section("LATENCY, us, at the client",
-                 table.text(style) + wrap("  " + note, style.width, 2), style);
+      "Since the first step was issued, resting left out. Teardown step, peer heard and gone count "
+      "from the active side's first teardown step, at both ends, of the last connections. A "
+      "teardown ends with the client's script: compare it over time, not across scenarios.";
+  return section(
+      "LATENCY, us",
+      table.text(style) + wrap("  " + note, style.width, 2) + unmatched(scenarios, style), style);
 }
 
 std::string counters(const std::vector<CounterRow>& rows, const TextStyle& style) {

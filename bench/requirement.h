@@ -13,8 +13,8 @@ namespace ringchurn {
 ///
 ///   errors.unexpected, errors.expected       outcomes other than ok, by what the scenarios expect
 ///   errors.CLASS, errors.ERRNO               the same by errno class (reset) or errno (ECONNRESET)
-///   latency.PHASE.QUANTILE                   of the scenario that is worst; phases are connect,
-///   latency.SCENARIO.PHASE.QUANTILE          first_byte, teardown, lifetime; quantiles p50, p90,
+///   latency.PHASE.QUANTILE                   of the scenario that is worst; phases are those of
+///   latency.SCENARIO.PHASE.QUANTILE          bench/phase.h; quantiles p50, p90,
 ///                                            p99, p999, p9999, max; values have a unit: ns, us,
 ///                                            ms, s
 ///   cost.FIELD, pace.FIELD                   as in the JSON result

@@ -88,9 +88,13 @@ struct Latency {
   Histogram lifetime;    ///< start of the script to its end
 };
 
-/// The same times as a report tells them.
+/// The same times as a report tells them, and those that need the times of both ends
+/// (bench/matching.h): all of them count from the issue of the active side's first teardown step.
 struct LatencySummary {
   Percentiles connect, first_byte, teardown, lifetime;
+  Percentiles teardown_step;  ///< ... to that step's own completion
+  Percentiles peer_heard;     ///< ... to the completion that told the other end: EOF, error, HUP
+  Percentiles gone;           ///< ... to the last close of both ends, or disconnect
 
   LatencySummary() = default;
   LatencySummary(const Latency& latency)
@@ -98,6 +102,13 @@ struct LatencySummary {
         first_byte(latency.first_byte),
         teardown(latency.teardown),
         lifetime(latency.lifetime) {}
+};
+
+/// Connections of which it is known which two ends belong together.
+struct Matched {
+  std::uint64_t connections =
+      0;                ///< the last ones of each pair of threads, as far as they are kept
+  std::string why_not;  ///< why there are none, in words behind "because"; else ""
 };
 
 /// What a scenario's file says of one finished connection.
@@ -118,6 +129,7 @@ struct ScenarioResult {
   Bytes client_to_server, server_to_client;
   LatencySummary latency;
   Declared declared;
+  Matched matched{};
 };
 
 /// One row of the error table: an outcome other than ok, expected or not, of one step.

@@ -325,6 +325,10 @@ Worker::Settings Crew::settings(Group& group, const Player& player) const {
   settings.group = group.links;
   settings.ways = group.arm.ways;
   settings.sqpoll_cpu = player.sqpoll_cpu;
+  // A server's end alone knows nothing of who took the connection down first.
+  if (site_.only != Side::server && options_.concurrency <= MomentLog::kMost) {
+    settings.moments = MomentLog::kRoom / options_.threads;
+  }
   settings.most_at_once = most_at_once(group.concurrency, group.shape);
   return settings;
 }
@@ -557,10 +561,13 @@ void Crew::watch() {
 void Crew::collect(LoadFacts& facts) const {
   std::uint64_t client_ns = 0, server_ns = 0;
   Nanoseconds ended = began_;
+  unsigned number = 0;
   for (const Group& group : groups_) {
+    ++number;
     for (const Player& player : group.players) {
       ended = std::max(ended, player.ended);
       facts.workers.push_back(player.report);
+      facts.workers.back().group = number;
       (player.ends == Worker::Ends::server ? server_ns : client_ns) +=
           player.cpu_after_ns - player.cpu_before_ns;
     }

@@ -75,6 +75,12 @@ bool waits_for_batches(const Worker::Settings& settings) {
   return settings.ends != Worker::Ends::both && settings.concurrency >= 4 * kWakeUpBatch;
 }
 
+std::shared_ptr<MomentLog> moment_log(const Worker::Settings& settings,
+                                      std::span<const Scenario> scenarios, Side side) {
+  if (settings.moments == 0) return nullptr;
+  return std::make_shared<MomentLog>(scenarios, side, settings.moments);
+}
+
 }  // namespace
 
 Nanoseconds clock_ns() {
@@ -94,16 +100,20 @@ Worker::Worker(const Settings& settings, std::span<const Scenario> scenarios,
       ring_(ring_settings(settings, scenarios)) {
   const RingSettings ring = ring_settings(settings, scenarios);
   if (settings.ends != Ends::server) {
-    client_recorder_ = std::make_unique<Recorder>(scenarios.size(), link.client_outcomes);
+    client_recorder_ = std::make_unique<Recorder>(scenarios.size(), link.client_outcomes,
+                                                  moment_log(settings, scenarios, Side::client));
     End::Settings end{Side::client, 0, settings.concurrency};
+    end.keeps_moments = settings.moments > 0;
     end.rests = !settings.open_loop;
     end.peer_is_elsewhere = settings.peer_is_elsewhere;
     end.witness = settings.witness;
     client_ = std::make_unique<End>(ring_, end, scenarios, endpoints, *client_recorder_);
   }
   if (settings.ends != Ends::client) {
-    server_recorder_ = std::make_unique<Recorder>(scenarios.size(), link.server_outcomes);
+    server_recorder_ = std::make_unique<Recorder>(scenarios.size(), link.server_outcomes,
+                                                  moment_log(settings, scenarios, Side::server));
     End::Settings end{Side::server, ring.first_accept_slot, ring.slots - ring.first_accept_slot};
+    end.keeps_moments = settings.moments > 0;
     end.witness = settings.witness;
     end.accepts_singly = settings.ways.accept_one;
     server_ = std::make_unique<End>(ring_, end, scenarios, endpoints, *server_recorder_);
@@ -122,6 +132,8 @@ WorkerReport Worker::report() const {
   WorkerReport report;
   if (client_) report.client = client_recorder_->records();
   if (server_) report.server = server_recorder_->records();
+  if (client_) report.client_moments = client_recorder_->log();
+  if (server_) report.server_moments = server_recorder_->log();
   report.pace = pace_;
   report.longest_silence = longest_silence_;
   report.client_ended = client_ ? client_->ended() : 0;
@@ -170,7 +182,7 @@ void Worker::play(Mix& mix, const Load& load) {
 }
 
 void Worker::forget_warm_up() {
-  client_recorder_->forget_times();
+  client_recorder_->forget_times(now_);
   pace_ = {};
 }
 

@@ -50,6 +50,10 @@ struct WorkerReport {
   std::uint64_t ring_enters = 0;
   bool ring_overflowed = false;
   std::uint64_t stale_completions = 0;
+  /// How the last connections went down; null for an end that was not there, or if nobody wanted to
+  /// know. Not to be read while the worker plays.
+  std::shared_ptr<const MomentLog> client_moments, server_moments;
+  unsigned group = 0;  ///< workers of one group have the same listeners, and no other has those
 };
 
 class Worker {
@@ -73,6 +77,9 @@ class Worker {
     unsigned most_at_once = 0;
     Ways ways{};
     std::optional<int> sqpoll_cpu{};  ///< RingSettings::sqpoll_cpu
+    /// Connections of each end of which WorkerReport::client_moments and server_moments have the
+    /// last ones, all scenarios together; 0: none.
+    std::size_t moments = 0;
   };
 
   /// Must be made, used and destroyed by one thread: the ring belongs to it. What is referred to

@@ -44,7 +44,7 @@ TEST(Allocations, AreCounted) {
 
 /// How often a new worker allocates while it plays `connections` of all built-in scenarios.
 std::uint64_t allocations_of(const Lab& lab, std::uint64_t connections) {
-  Trial trial(lab, ordinary_builtins(), {.concurrency = 64});
+  Trial trial(lab, ordinary_builtins(), {.concurrency = 64, .moments = MomentLog::kRoom});
   const std::uint64_t before = allocations;
   trial.play(connections);
   return allocations - before;

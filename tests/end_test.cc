@@ -188,6 +188,20 @@ TEST_F(EndTest, BytesBeyondOneBufferArriveWhole) {
             all_finished(20, 20) + "20000000 20000000 6000020 6000020");
 }
 
+TEST_F(EndTest, ATeardownCountsFromTheFirstPieceOfItsReceive) {
+  EXPECT_EQ(in_lab([](const Lab& lab) {
+              Trial trial(lab,
+                          {compile_text("'connect', 'recv-eof', 'close'",
+                                        "'accept', 'send 1', 'pause 20ms', 'send 1', 'close'")},
+                          {.concurrency = 4});
+              trial.play(8);
+              const WorkerReport report = trial.worker().report();
+              const auto longest = report.client[0].latency.teardown.max().value_or(0);
+              return trial.ledgers() + (longest > 10'000'000 ? "" : std::to_string(longest));
+            }),
+            all_finished(8, 8));
+}
+
 /// Plays 200 connections of `scenario` and tells the ledgers, and what the ends received.
 std::string bytes_of_200(const Scenario& scenario) {
   return in_lab([&scenario](const Lab& lab) {

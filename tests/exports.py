@@ -227,7 +227,8 @@ def check_markdown(exported):
 def check_hgrm(exported):
     """As HdrHistogram's plotFiles.html reads it: four fields make a point."""
     times = exported["single"].result["scenarios"][0]["latency_ns"]
-    for options, phase in (((), "lifetime"), (("--histogram", "rst-client/teardown"), "teardown")):
+    for options, phase in (((), "lifetime"), (("--histogram", "rst-client/teardown"), "teardown"),
+                           (("--histogram", "rst-client/peer_heard"), "peer_heard")):
         lines = exported["single"].text("hgrm", *options).splitlines()
         failures.equal(lines[0].split(), ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"],
                        "the heading")

@@ -10,7 +10,7 @@ from ringchurn_testing import (IN_ORDER, Failures, check_account, failed_verdict
                                verdict)
 
 RATE, DURATION_S, CONCURRENCY = 1000, 2, 64
-PHASES = ("connect", "first_byte", "teardown", "lifetime")
+PHASES = ("connect", "first_byte", "teardown_step", "peer_heard", "gone", "teardown", "lifetime")
 
 
 def play(failures, what, *arguments):

@@ -80,6 +80,18 @@ TEST_F(ReadResult, AFieldThatIsNotKnownIsPassedOver) {
   EXPECT_EQ(read(json.dump()).context.cpus, 2U);
 }
 
+TEST_F(ReadResult, AnEarlierVersionTimedFewerPhases) {
+  auto json = ordered_json::parse(run_json(sample_run()));
+  for (const char* phase : {"teardown_step", "peer_heard", "gone"}) {
+    json["scenarios"][0]["latency_ns"].erase(phase);
+  }
+  json["scenarios"][0].erase("matched");
+  const ScenarioResult scenario = read(json.dump()).scenarios[0];
+  EXPECT_EQ(scenario.latency.peer_heard.count, 0U);
+  EXPECT_EQ(scenario.latency.teardown.count, 1'001U);
+  EXPECT_EQ(scenario.matched.connections, 0U);
+}
+
 TEST_F(ReadResult, OtherFilesAreRefused) {
   EXPECT_THAT(error(""), HasSubstr("is not a result of ringchurn: no JSON at byte"));
   EXPECT_THAT(error("about = 1"), HasSubstr("no JSON"));

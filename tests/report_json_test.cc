@@ -115,6 +115,15 @@ TEST(ReportJson, LatencyIsInNanoseconds) {
   EXPECT_EQ(connect["count"], 2);
 }
 
+TEST(ReportJson, SaysOfHowManyConnectionsBothEndsAreKnownOrWhyOfNone) {
+  RunResult run = sample_run();
+  run.scenarios[1].matched = {0, "its connect may fail"};
+  const json scenarios = json::parse(run_json(run))["scenarios"];
+  EXPECT_EQ(scenarios[0]["matched"], json::parse(R"({"connections": 1001, "why_not": null})"));
+  EXPECT_EQ(scenarios[1]["matched"],
+            json::parse(R"({"connections": 0, "why_not": "its connect may fail"})"));
+}
+
 TEST(ReportJson, AComparisonHoldsEveryArmButTheBaseline) {
   const json comparison = json::parse(compare_json(sample_comparison()))["comparison"];
   EXPECT_EQ(comparison["baseline"], "graceful");

@@ -61,6 +61,18 @@ TEST(ReportText, LatencyIsInMicrosecondsAndAnEmptyPhaseIsADash) {
   EXPECT_EQ(line_with(report, "teardown"), " teardown - - - - - 0");
 }
 
+TEST(ReportText, SaysWhyTheTwoEndsOfAScenarioAreNotKnown) {
+  RunResult run = sample_run();
+  EXPECT_THAT(run_report(run, {}), Not(HasSubstr("is not known of")));
+  run.scenarios[0].matched.why_not = run.scenarios[2].matched.why_not = "its connect may fail";
+  run.scenarios[0].latency.peer_heard = {};
+  std::string report = run_report(run, {});
+  std::replace(report.begin(), report.end(), '\n', ' ');
+  EXPECT_THAT(squeezed(report),
+              HasSubstr("is not known of " + run.scenarios[0].name + ", " + run.scenarios[2].name +
+                        ", because its connect may fail."));
+}
+
 TEST(ReportText, AServerThatNobodyRunsHasNoLedger) {
   const auto lines = lines_of(run_report(sample_run(), {}));
   const auto refused = std::find_if(lines.begin(), lines.end(), [](const std::string& line) {

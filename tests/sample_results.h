@@ -50,11 +50,15 @@ inline ScenarioResult sample_scenario(const char* name, double weight, std::uint
   scenario.server_to_client = {connections, connections, 0, {}};
   scenario.latency.connect = sample_histogram(412'345);
   scenario.latency.first_byte = sample_histogram(712'345);
+  scenario.latency.teardown_step = sample_histogram(30'234);
+  scenario.latency.peer_heard = sample_histogram(45'234);
+  scenario.latency.gone = sample_histogram(71'234);
   scenario.latency.teardown = sample_histogram(31'234);
   scenario.latency.lifetime = sample_histogram(1'012'345);
   scenario.declared.kernel["OutRsts"] = {0, 0, ""};
   scenario.declared.kernel["TW"] = {1, 2, ""};
   scenario.declared.client_to_server = 1;
+  scenario.matched.connections = 1'001;
   return scenario;
 }
 

@@ -59,6 +59,8 @@ constexpr unsigned kMostBufferGroups = 65536;  // io_uring_sqe::buf_group has 16
 
 bool receives_multishot(const Step& step) { return step.op == Op::receive_multi; }
 
+bool is_of_peer(const Step& step) { return (step.marks & kOfPeer) != 0; }
+
 /// A send that is one operation takes all its bytes from one buffer.
 std::size_t largest_send(std::span<const Scenario> scenarios, Side side) {
   std::size_t largest = 0;
@@ -112,6 +114,11 @@ End::End(Ring& ring, const Settings& settings, std::span<const Scenario> scenari
     own.issued.resize(longest);
     if (looks) own.window.resize(kWindowBytes);
   }
+  if (settings.keeps_moments) {
+    if (any_step(scenarios, settings.side, is_of_peer)) moments_per_slot_ = 2;
+    moments_.resize(settings.slots * moments_per_slot_);
+    begun_.resize(scenarios.size());
+  }
   if (settings.side == Side::server) return;  // there the kernel picks the slot
   for (std::uint32_t index = settings.slots; index-- > 0;) free_.push_back(index);
 }
@@ -147,6 +154,7 @@ void End::start(std::uint16_t scenario, Nanoseconds now, Nanoseconds meant) {
   begin(slot.connection, scenarios_[scenario].client, scenario, slot.first_step);
   slot.heard = slot.established = false;
   slot.started = meant;
+  begin_moments(index);
   if (!belongings_.empty()) belongings_[index].destination = destination_++;
   ++open_;
   observer_.opened(scenario);
@@ -210,6 +218,7 @@ void End::accepted(std::uint32_t index, const Completion& completion, Nanosecond
   slot.heard = false;
   slot.established = true;
   slot.started = slot.since = now;
+  begin_moments(slot_index);
   ++open_;
   ++established_;
   observer_.opened(scenario);
@@ -265,7 +274,9 @@ void End::issue(std::uint32_t index, Nanoseconds now) {
   while (true) {
     const unsigned number = connection.step;
     const Step& step = played.steps[number];
-    if (number == played.teardown) slot.teardown = now;
+    // A receive of several pieces is issued for each of them.
+    if (number == played.teardown && connection.moved == 0) slot.teardown = now;
+    if (step.marks != 0) note_issue(index, step, now);
     slot.since = now;
     if (step.op == Op::await) return settle(index, now);
     if (step.limited) {
@@ -465,6 +476,7 @@ void End::report(std::uint32_t index, unsigned number, std::int32_t result,
   if (is_error(transition.outcome) || !transition.expected) {
     observer_.error(scenario, number, transition.outcome, transition.expected);
   }
+  if (step.marks != 0) note_end(index, step, result, transition.outcome, now);
   const bool to_server = step.op == Op::connect && step.socket == 0 &&
                          (step.place == Place::server || step.place == Place::any);
   if (transition.outcome == Outcome::ok && to_server && !slot.established) {
@@ -481,12 +493,59 @@ void End::end(std::uint32_t index, Transition::Next how, Nanoseconds now) {
   ++ended_;
   if (!slot.established) ++unestablished_;
   if (how == Transition::Next::finished) {
+    tell_moments(index);
     observer_.finished(slot.connection.scenario, now - slot.started, now - slot.teardown);
   } else {
     observer_.given_up(slot.connection.scenario);
   }
   // A slot outlives every operation in flight on it.
   if (settings_.side == Side::client && slot.connection.in_flight == 0) free_.push_back(index);
+}
+
+// -- how connections go down
+// ----------------------------------------------------------------------
+
+Moments& End::moments(std::uint32_t index, const Step& step) {
+  return moments_[index * moments_per_slot_ + (is_of_peer(step) ? 1 : 0)];
+}
+
+/// What was accepted is in order from here on; a client's turn comes when it connects.
+void End::begin_moments(std::uint32_t index) {
+  if (moments_.empty()) return;
+  for (std::size_t i = 0; i < moments_per_slot_; ++i) moments_[index * moments_per_slot_ + i] = {};
+  if (settings_.side == Side::client) return;
+  moments_[index * moments_per_slot_].ordinal = ++begun_[slots_[index].connection.scenario];
+}
+
+void End::note_issue(std::uint32_t index, const Step& step, Nanoseconds now) {
+  if (moments_.empty()) return;
+  Moments& own = moments(index, step);
+  if ((step.marks & kConnects) != 0) own.ordinal = ++begun_[slots_[index].connection.scenario];
+  if ((step.marks & kTakesDown) != 0) own.issued = now;
+}
+
+void End::note_end(std::uint32_t index, const Step& step, std::int32_t result, Outcome outcome,
+                   Nanoseconds now) {
+  if (moments_.empty()) return;
+  Moments& own = moments(index, step);
+  if ((step.marks & kConnects) != 0 && outcome != Outcome::ok) own.ordinal = 0;
+  if ((step.marks & kTakesDown) != 0) own.completed = now;
+  if ((step.marks & kTells) != 0 && own.heard == 0 && tells_of_peer(step, result, outcome)) {
+    own.heard = now;
+  }
+  if ((step.marks & kLetsGo) != 0 && has_let_go(step, outcome)) own.gone = now;
+}
+
+void End::tell_moments(std::uint32_t index) {
+  if (moments_.empty()) return;
+  const Slot& slot = slots_[index];
+  const Moments& own = moments_[index * moments_per_slot_];
+  if (own.ordinal == 0) return;
+  observer_.went_down(slot.connection.scenario, settings_.side, own);
+  if (moments_per_slot_ == 1 || scenarios_[slot.connection.scenario].has_server()) return;
+  Moments& peer = moments_[index * moments_per_slot_ + 1];
+  peer.ordinal = own.ordinal;
+  observer_.went_down(slot.connection.scenario, Side::server, peer);
 }
 
 void End::release_sockets() {

@@ -18,12 +18,10 @@
 #include "workloads/connection.h"
 #include "workloads/endpoint.h"
 #include "workloads/fifo.h"
+#include "workloads/moments.h"
 #include "workloads/script.h"
 
 namespace ringchurn {
-
-/// Nanoseconds of whatever clock the caller uses; only differences matter.
-using Nanoseconds = std::uint64_t;
 
 /// How one step of one connection ended.
 struct Answer {
@@ -53,6 +51,9 @@ class Observer {
   /// The kernel took bytes to send, or handed out received ones.
   virtual void sent(unsigned scenario, std::uint32_t bytes) = 0;
   virtual void received(unsigned scenario, std::uint32_t bytes) = 0;
+  /// Only with Settings::keeps_moments, right before finished(): how the connection went down at
+  /// the end that is at `side`, which is not this one's own if its script plays both.
+  virtual void went_down(unsigned scenario, Side side, const Moments& moments) = 0;
   /// Every step ended as expected. `teardown`: since the first teardown step was issued.
   virtual void finished(unsigned scenario, Nanoseconds lifetime, Nanoseconds teardown) = 0;
   /// An unexpected outcome ended the connection.
@@ -73,6 +74,7 @@ class End {
     /// Client: somebody else's server, on whose port space nobody keeps an eye: a connect that
     /// finds no free port is tried again, every 100 ms.
     bool peer_is_elsewhere = false;
+    bool keeps_moments = false;  ///< the observer wants to know how connections go down
     /// Hears how each step of a script ended; null: nobody does.
     const std::function<void(const Answer&)>* witness = nullptr;
     /// Server: one accept at a time on a listener, armed again when it has ended; false: one
@@ -214,6 +216,12 @@ class End {
   void report(std::uint32_t index, unsigned step, std::int32_t result, const Transition& transition,
               Nanoseconds now);
   void end(std::uint32_t index, Transition::Next how, Nanoseconds now);
+  Moments& moments(std::uint32_t index, const Step& step);
+  void begin_moments(std::uint32_t index);
+  void note_issue(std::uint32_t index, const Step& step, Nanoseconds now);
+  void note_end(std::uint32_t index, const Step& step, std::int32_t result, Outcome outcome,
+                Nanoseconds now);
+  void tell_moments(std::uint32_t index);
   void arm(std::uint32_t acceptor, bool pause_first);
   void accepted(std::uint32_t acceptor, const Completion& completion, Nanoseconds now);
 
@@ -224,7 +232,11 @@ class End {
   Observer& observer_;
   std::vector<Slot> slots_;
   std::vector<Belongings> belongings_;
-  std::vector<std::uint32_t> free_;  ///< client: idle slots, the last used on top (warm in cache)
+  /// By slot, and where scripts play both ends, the peer's behind each. Empty: not kept.
+  std::vector<Moments> moments_;
+  std::size_t moments_per_slot_ = 1;
+  std::vector<std::uint64_t> begun_;  ///< by scenario: connections that got an ordinal
+  std::vector<std::uint32_t> free_;   ///< client: idle slots, the last used on top (warm in cache)
   std::vector<std::uint32_t> gives_, takes_;
   Fifo resting_;
   std::vector<Acceptor> acceptors_;

@@ -18,6 +18,7 @@
 
 #include "ring/error.h"
 #include "workloads/embedded.h"
+#include "workloads/moments.h"
 #include "workloads/quoted.h"
 #include "workloads/rehearsal.h"
 #include "workloads/step_parser.h"
@@ -551,6 +552,7 @@ Scenario compile(const ScenarioFile& file, const std::map<std::string, std::stri
   check_streams(reader, Side::client, client, scenario.type);
   check_streams(reader, Side::server, server, scenario.type);
   read_claims(reader, root, scenario);
+  mark_moments(scenario);
   if (const toml::table* kernel = reader.table(root, "kernel")) {
     for (const auto& [key, node] : *kernel) {
       scenario.kernel[std::string(key.str())] = read_range(reader, std::string(key.str()), node);

@@ -125,6 +125,15 @@ enum class Overlap : std::uint8_t {
 /// Sockets that a script may hold at once: its connection's own, number 0, and named ones.
 constexpr unsigned kMostSockets = 7;
 
+/// What a step tells of how its connection goes down (workloads/moments.h): bits of Step::marks.
+enum Mark : std::uint8_t {
+  kConnects = 1,   ///< when it begins, the connection does
+  kTakesDown = 2,  ///< the first step of its end that tells the peer that it is over
+  kTells = 4,      ///< may tell its end that the peer is done, or gone
+  kLetsGo = 8,     ///< when it ends, its end may have let go of the socket
+  kOfPeer = 16,    ///< it is a step of the end that the script's own listener accepted
+};
+
 /// The outcomes that a step may have.
 class Expectation {
  public:
@@ -177,6 +186,7 @@ struct Step {
   Overlap overlap = Overlap::none;
   std::uint8_t socket = 0;  ///< which of the script's sockets it acts on
   std::uint8_t other = 0;   ///< a second one, where the step has one
+  std::uint8_t marks = 0;   ///< Marks
   unsigned number = 0;      ///< place in the file's list, from 1; 0: put there by the compiler
   std::string text;         ///< as written, parameters filled in, without the expectation
   std::uint32_t bytes = 0;  ///< send, receive; receive_until: at least; receive_multi: buffers
@@ -240,6 +250,9 @@ struct Scenario {
   std::uint64_t delivered_to_server = 0;  ///< application bytes received per finished connection
   std::uint64_t delivered_to_client = 0;
   std::map<std::string, Evidence> claims;  ///< by id
+  /// Why nobody can tell which two ends belong together, in words behind "because"; "" if it can be
+  /// told.
+  std::string unmatched;
 
   bool has_server() const { return !server.steps.empty(); }
   /// Its client goes to the server's address, whoever listens there.

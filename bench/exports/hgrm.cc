@@ -3,7 +3,6 @@
 // file holds one histogram, at the percentiles at which HdrHistogram itself prints them.
 #include <fmt/format.h>
 
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "bench/exports/exports.h"
+#include "bench/phase.h"
 #include "bench/recorded.h"
 #include "bench/text.h"
 
@@ -23,20 +23,10 @@ constexpr double kNsPerUs = 1e3;
 constexpr int kSubBuckets = 256;
 constexpr int kBuckets = std::bit_width(Histogram::kMaxRecordableNs) - 7;
 
-struct Phase {
-  const char* name;
-  Percentiles LatencySummary::*times;
-};
-
-constexpr std::array<Phase, 4> kPhases = {{{"lifetime", &LatencySummary::lifetime},
-                                           {"teardown", &LatencySummary::teardown},
-                                           {"first_byte", &LatencySummary::first_byte},
-                                           {"connect", &LatencySummary::connect}}};
-
 /// "SCENARIO/PHASE", as far as it is given. A scenario's name may hold a slash itself.
 struct Wanted {
   std::string_view scenario;
-  Phase phase = kPhases[0];
+  Phase phase = kPhases.back();  // lifetime
 };
 
 Wanted parse(std::string_view which) {
@@ -47,6 +37,13 @@ Wanted parse(std::string_view which) {
     }
   }
   return {which};
+}
+
+std::string phase_list() {
+  std::string list;
+  for (const Phase& phase : kPhases)
+    list += fmt::format("{}/{}", list.empty() ? "" : ", ", phase.name);
+  return list;
 }
 
 const ScenarioResult& find_scenario(const RecordedResult& result, std::string_view wanted) {
@@ -62,9 +59,9 @@ const ScenarioResult& find_scenario(const RecordedResult& result, std::string_vi
                                       "--histogram SCENARIO or SCENARIO/PHASE with one of {}",
                                       names));
   }
-  refuse_export(result, fmt::format("has no scenario '{}'; give --histogram one of {}, and "
-                                    "/connect, /first_byte, /teardown or /lifetime behind it",
-                                    wanted, names));
+  refuse_export(result, fmt::format("has no scenario '{}'; give --histogram one of {}, and one of "
+                                    "{} behind it",
+                                    wanted, names, phase_list()));
 }
 
 /// The next percentile to print: 5 to each halving of what is left up to 100.

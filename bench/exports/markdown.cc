@@ -8,6 +8,7 @@
 
 #include "bench/atlas_words.h"
 #include "bench/exports/exports.h"
+#include "bench/phase.h"
 #include "bench/recorded.h"
 #include "bench/requirement.h"
 #include "bench/text.h"
@@ -185,8 +186,11 @@ std::string latency(const RunResult& run) {
                     us(time.max), grouped(time.count)});
   };
   for (const ScenarioResult& scenario : run.scenarios) {
-    add(scenario, "teardown", scenario.latency.teardown);
-    add(scenario, "lifetime", scenario.latency.lifetime);
+    for (const Phase& phase : kPhases) {
+      const bool is_beginning =
+          phase.times == &LatencySummary::connect || phase.times == &LatencySummary::first_byte;
+      if (!is_beginning) add(scenario, phase.title, scenario.latency.*phase.times);
+    }
   }
   return table("Latency, us", {"scenario", "phase", "p50", "p99", "p99.9", "max", "connections"}, 2,
                rows);

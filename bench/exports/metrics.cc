@@ -9,6 +9,8 @@
 #include <tuple>
 #include <utility>
 
+#include "bench/phase.h"
+
 namespace ringchurn {
 namespace {
 
@@ -163,11 +165,9 @@ void add_scenario(const ScenarioResult& scenario, PlayedSide side, Collector& to
     lost("client_to_server", scenario.client_to_server);
     lost("server_to_client", scenario.server_to_client);
   }
-  const LatencySummary& latency = scenario.latency;
-  to.add(kLatency, latency.connect, {{"phase", "connect"}});
-  to.add(kLatency, latency.first_byte, {{"phase", "first_byte"}});
-  to.add(kLatency, latency.teardown, {{"phase", "teardown"}});
-  to.add(kLatency, latency.lifetime, {{"phase", "lifetime"}});
+  for (const Phase& phase : kPhases) {
+    to.add(kLatency, scenario.latency.*phase.times, {{"phase", phase.name}});
+  }
 }
 
 /// Errors by scenario, side, class, and whether they were expected.

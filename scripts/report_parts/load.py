@@ -9,6 +9,7 @@ from report_parts.chart import (INK, LOOKS, VERMILLION, Chart, bare_rows, interv
                                 log_axis, plain_axis, row_label)
 from report_parts.numbers import (amount, count, interval, listed, microseconds, plural, shortened)
 from report_parts.page import Section, Table
+from report_parts.result import PHASES
 
 
 def _threads(cost):
@@ -111,8 +112,6 @@ def _per_connection(cost):
                   ["share of the CPU time in user mode", f"{100 * cost['user_share']:.1f}%"]])
 
 
-PHASES = {"connect": "connect", "first_byte": "first byte", "teardown": "teardown",
-          "lifetime": "lifetime"}
 LAG = "start lag"
 NAMED = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999), ("p9999", 0.9999))
 # More lines than there are looks cannot be told apart.

@@ -49,6 +49,13 @@ NUMBER_OR_NULL = Optional(NUMBER)
 HISTOGRAM = {"p50": NUMBER_OR_NULL, "p90": NUMBER_OR_NULL, "p99": NUMBER_OR_NULL,
              "p999": NUMBER_OR_NULL, "p9999": NUMBER_OR_NULL, "max": NUMBER_OR_NULL,
              "count": NUMBER, "buckets": Optional([(NUMBER, NUMBER)])}
+NO_TIMES = {"p50": None, "p90": None, "p99": None, "p999": None, "p9999": None, "max": None,
+            "count": 0, "buckets": []}
+# What is timed, and how it is called.
+PHASES = {"connect": "connect", "first_byte": "first byte", "teardown_step": "teardown step",
+          "peer_heard": "peer heard", "gone": "gone", "teardown": "teardown",
+          "lifetime": "lifetime"}
+YOUNGER_PHASES = ("teardown_step", "peer_heard", "gone")
 LEDGER = {"opened": NUMBER, "finished": NUMBER, "unexpected": NUMBER, "open_at_deadline": NUMBER}
 DIRECTION = {"sent": NUMBER_OR_NULL, "received": NUMBER_OR_NULL, "lost": NUMBER_OR_NULL}
 RATIO = {"ci_low": NUMBER_OR_NULL, "ci_high": NUMBER_OR_NULL}
@@ -60,8 +67,8 @@ VERDICT = {"name": TEXT, "ok": TRUTH, "advisory": TRUTH, "evidence": TEXT, "reme
 SCENARIO = {"name": TEXT, "about": TEXT, "weight": NUMBER, "client": Optional(LEDGER),
             "server": Optional(LEDGER),
             "bytes": {"client_to_server": DIRECTION, "server_to_client": DIRECTION},
-            "latency_ns": {"connect": HISTOGRAM, "first_byte": HISTOGRAM, "teardown": HISTOGRAM,
-                           "lifetime": HISTOGRAM}}
+            "latency_ns": {name: Optional(HISTOGRAM) if name in YOUNGER_PHASES else HISTOGRAM
+                           for name in PHASES}}
 ERROR = {"scenario": TEXT, "side": SIDE, "step": TEXT, "step_number": NUMBER, "errno": TEXT,
          "class": TEXT, "expected": TRUTH, "count": NUMBER}
 COST = {"connections": NUMBER, "connections_per_second": NUMBER, "cpu_us_per_connection": NUMBER,
@@ -151,6 +158,8 @@ def _check_result(result):
         _check(result, LOAD, "result")
     for scenario in result.get("scenarios", []):
         for phase, histogram in scenario["latency_ns"].items():
+            if histogram is None:
+                scenario["latency_ns"][phase] = histogram = NO_TIMES
             _check_buckets(histogram, f"result.scenarios '{scenario['name']}' latency_ns.{phase}")
     if result.get("comparison"):
         _check_slices(result["comparison"])
