@@ -17,6 +17,7 @@
 #include "bench/meter.h"
 #include "bench/progress.h"
 #include "bench/report_text.h"
+#include "bench/resolution.h"
 #include "bench/schedule.h"
 #include "bench/server_process.h"
 #include "bench/side_network.h"
@@ -76,7 +77,7 @@ class Comparison {
  public:
   /// `slots`: the baseline, the control, the others; what they refer to must outlive it.
   Comparison(const Options& options, std::vector<Slot> slots);
-  void measure(Nanoseconds duration);
+  void measure();
   /// `names` of the arms, the baseline first.
   void report(const std::vector<std::string>& names, CompareResult& result) const;
 
@@ -84,10 +85,15 @@ class Comparison {
   void block(bool measured);
   void slice(std::size_t arm, bool measured);
   bool is_cut_short() const;
+  bool is_enough();
   void tell(Progress& progress) const;
   ArmResult arm_result(std::size_t arm, const std::string& name) const;
+  void tell_difference(std::size_t arm, ArmResult& candidate) const;
+  std::optional<CostComparison> against_baseline(std::size_t arm) const;
 
   std::uint64_t seed_;
+  Nanoseconds limit_ns_;  ///< to be measured; with a goal, at most
+  std::optional<ResolutionGoal> goal_;
   ProgressStyle progress_;
   Nanoseconds slice_ns_;
   Random random_;
@@ -100,12 +106,15 @@ class Comparison {
 
 Comparison::Comparison(const Options& options, std::vector<Slot> slots)
     : seed_(options.seed),
+      limit_ns_(static_cast<Nanoseconds>(options.duration.count())),
       progress_(progress_style(options.progress,
                                std::chrono::duration<double>(options.interval).count())),
       slice_ns_(std::max(kSlice_ns, options.concurrency * kSlicePerConnection_ns)),
       random_(options.seed),
       slots_(std::move(slots)),
-      blocks_(slots_.size()) {}
+      blocks_(slots_.size()) {
+  if (options.resolution) goal_.emplace(*options.resolution, Bootstrap{.seed = seed_});
+}
 
 void Comparison::slice(std::size_t arm, bool measured) {
   auto& [ground, mix, moved, all_ended] = slots_[arm];
@@ -165,15 +174,23 @@ void Comparison::tell(Progress& progress) const {
   for (const Slice& slice : slices_) progress.counts.connections += slice.connections;
 }
 
-void Comparison::measure(Nanoseconds duration) {
+/// After a block. Looks, if there is a goal and the schedule says so.
+bool Comparison::is_enough() {
+  const std::size_t measured = blocks_[kBaseline].size();
+  if (measured < kMinBlocks) return false;
+  const bool is_over = measured_ns_ >= limit_ns_;
+  if (!goal_ || (!is_over && !goal_->is_due(measured))) return is_over;
+  const std::span candidates = std::span(blocks_).subspan(kFirstCandidate);
+  return goal_->look(candidates, blocks_[kBaseline], static_cast<double>(measured_ns_) / 1e9) ||
+         is_over;
+}
+
+void Comparison::measure() {
   ProgressLine line(STDERR_FILENO, progress_);
   Progress progress;
-  progress.duration_s = static_cast<double>(duration) / 1e9;
+  progress.duration_s = static_cast<double>(limit_ns_) / 1e9;
   for (unsigned i = 0; i < kWarmUpBlocks; ++i) block(false);
-  const auto enough = [&] {
-    return measured_ns_ >= duration && blocks_[kBaseline].size() >= kMinBlocks;
-  };
-  while (!enough() && !is_cut_short()) {
+  while (!is_enough() && !is_cut_short()) {
     block(true);
     if (!line.is_due(static_cast<double>(measured_ns_) / 1e9)) continue;
     tell(progress);
@@ -201,31 +218,62 @@ ArmResult Comparison::arm_result(std::size_t arm, const std::string& name) const
   return result;
 }
 
+std::optional<CostComparison> Comparison::against_baseline(std::size_t arm) const {
+  return compare_at_95_percent(blocks_[arm], blocks_[kBaseline],
+                               goal_ ? goal_->answer() : Bootstrap{.seed = seed_});
+}
+
+Estimate estimate(const Interval& interval, double unit) {
+  return {interval.value / unit, interval.low / unit, interval.high / unit};
+}
+
+void Comparison::tell_difference(std::size_t arm, ArmResult& candidate) const {
+  const auto comparison = against_baseline(arm);
+  if (!comparison) return;
+  candidate.cpu_us_per_connection = comparison->candidate_cost / 1e3;
+  candidate.ratio = estimate(comparison->ratio, 1);
+  candidate.difference_us = estimate(comparison->difference, 1e3);
+  candidate.baseline_us = comparison->baseline_cost / 1e3;
+  candidate.p_value = comparison->p_value;
+  candidate.minimum_detectable_effect = comparison->minimum_detectable_effect;
+  candidate.left_out_dearer = static_cast<unsigned>(comparison->candidate_outliers);
+  candidate.blocks_left_out =
+      static_cast<unsigned>(comparison->candidate_outliers + comparison->baseline_outliers);
+}
+
+/// What takes all arms together. Each has a p-value, or none has.
+void tell_resolution(CompareResult& result) {
+  std::vector<double> p_values;
+  Resolution& resolution = result.resolution;
+  for (const ArmResult& arm : std::span(result.arms).subspan(1)) {
+    if (!arm.ratio) return;
+    p_values.push_back(*arm.p_value);
+    resolution.half_width =
+        std::max(resolution.half_width.value_or(0), (arm.ratio->ci_high - arm.ratio->ci_low) / 2);
+    resolution.minimum_detectable_effect =
+        std::max(resolution.minimum_detectable_effect.value_or(0), *arm.minimum_detectable_effect);
+  }
+  const std::vector<double> adjusted = holm_adjusted(p_values);
+  for (std::size_t i = 0; i < adjusted.size(); ++i) result.arms[1 + i].p_holm = adjusted[i];
+}
+
 void Comparison::report(const std::vector<std::string>& names, CompareResult& result) const {
-  const auto estimate = [](const Interval& interval, double unit) {
-    return Estimate{interval.value / unit, interval.low / unit, interval.high / unit};
-  };
-  const auto against_baseline = [&](std::size_t arm) {
-    return compare_costs(blocks_[arm], blocks_[kBaseline], {.seed = seed_});
-  };
   result.blocks = static_cast<unsigned>(blocks_[kBaseline].size());
   result.slices = slices_;
   result.slice_ms = static_cast<double>(slice_ns_) / 1e6;
   result.measured_s = static_cast<double>(measured_ns_) / 1e9;
-  if (const auto control = against_baseline(kControl)) result.a_a = estimate(control->ratio, 1);
+  if (const auto control = against_baseline(kControl)) {
+    result.a_a = estimate(control->ratio, 1);
+    result.a_a_p_value = control->p_value;
+  }
   result.arms.push_back(arm_result(kBaseline, names[0]));
   for (std::size_t arm = kFirstCandidate; arm < slots_.size(); ++arm) {
-    ArmResult& candidate = result.arms.emplace_back(arm_result(arm, names[arm - kControl]));
-    if (const auto comparison = against_baseline(arm)) {
-      candidate.cpu_us_per_connection = comparison->candidate_cost / 1e3;
-      candidate.ratio = estimate(comparison->ratio, 1);
-      candidate.difference_us = estimate(comparison->difference, 1e3);
-      candidate.baseline_us = comparison->baseline_cost / 1e3;
-      candidate.left_out_dearer = static_cast<unsigned>(comparison->candidate_outliers);
-      candidate.blocks_left_out =
-          static_cast<unsigned>(comparison->candidate_outliers + comparison->baseline_outliers);
-    }
+    tell_difference(arm, result.arms.emplace_back(arm_result(arm, names[arm - kControl])));
   }
+  tell_resolution(result);
+  if (!goal_) return;
+  result.resolution.reached = goal_->is_reached();
+  result.resolution.looks = goal_->looks();
 }
 
 /// What share of all connections each scenario had: the schedule decides, not a mix.
@@ -266,10 +314,14 @@ LoadFacts play(const Options& options, std::vector<Slot> slots,
   LoadFacts facts;
   Meter meter;
   const Nanoseconds began = clock_ns();
-  comparison.measure(static_cast<Nanoseconds>(options.duration.count()));
+  comparison.measure();
   facts.elapsed_s = static_cast<double>(clock_ns() - began) / 1e9;
+  meter.stop(facts);  // before the statistics, which are no cost of a connection
   comparison.report(names, result);
-  meter.stop(facts);
+  if (options.resolution) {
+    result.resolution.asked = options.resolution;
+    result.resolution.max_time_s = std::chrono::duration<double>(options.duration).count();
+  }
   return facts;
 }
 

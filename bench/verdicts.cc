@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "bench/text.h"
 
@@ -350,6 +351,32 @@ Verdict control_is_even(const CompareResult& result) {
   return verdict;
 }
 
+/// What was asked for; the answer has its interval, reached or not.
+Verdict resolution_is_reached(const CompareResult& result) {
+  const Resolution& resolution = result.resolution;
+  Verdict verdict{.name = "resolution", .ok = resolution.reached, .advisory = true};
+  const double asked = *resolution.asked;
+  if (!resolution.half_width) {
+    verdict.evidence = fmt::format("{} blocks are too few for an interval", result.blocks);
+    verdict.remedy = "give a longer --max-time";
+    return verdict;
+  }
+  verdict.evidence =
+      fmt::format("±{:.2g}% asked, ±{:.2g}% after {:.1f} s and {} looks", 100 * asked,
+                  100 * *resolution.half_width, result.measured_s, resolution.looks.size());
+  if (verdict.ok) return verdict;
+  if (result.run.interrupted) {
+    verdict.remedy = "interrupted before it was reached";
+    return verdict;
+  }
+  const double times_as_long = std::pow(*resolution.half_width / asked, 2);
+  verdict.remedy = fmt::format(
+      "not reached: it would take some {:.0f} s; give --max-time, or ask "
+      "for less",
+      std::ceil(1.1 * times_as_long * result.measured_s));
+  return verdict;
+}
+
 /// Outliers are what the machine did, and it does it to both arms alike. If they all fall to one
 /// arm, the arm's own rare costs are being left out.
 Verdict outliers_are_even(const CompareResult& result) {
@@ -402,7 +429,9 @@ std::vector<Verdict> judge_pace(const RunResult& result) {
 }
 
 std::vector<Verdict> judge_comparison(const CompareResult& result) {
-  return {control_is_even(result), outliers_are_even(result)};
+  std::vector<Verdict> verdicts = {control_is_even(result), outliers_are_even(result)};
+  if (result.resolution.asked) verdicts.push_back(resolution_is_reached(result));
+  return verdicts;
 }
 
 bool trusted(const std::vector<Verdict>& verdicts) {

@@ -22,9 +22,9 @@ std::vector<Verdict> judge_account(const RunResult& result, const KernelCounters
 /// advise: the times that they doubt are honest.
 std::vector<Verdict> judge_pace(const RunResult& result);
 
-/// Judges what a comparison adds: whether its control found a difference where there is none, and
-/// whether outliers were left out even-handedly. Both advise: at 95% confidence the control errs
-/// once in twenty runs by design.
+/// Judges what a comparison adds: whether its control found a difference where there is none,
+/// whether outliers were left out even-handedly, and whether the resolution that was asked for was
+/// reached. All advise: at 95% confidence the control errs once in twenty runs by design.
 std::vector<Verdict> judge_comparison(const CompareResult& result);
 
 /// True unless a verdict that is not advisory says no.

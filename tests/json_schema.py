@@ -135,7 +135,7 @@ def check_run_and_compare():
         run = result_of(validator, folder, "run", "--scenario", "graceful", "--connections", "200")
         compare = result_of(validator, folder, "compare", "--duration", "1s")
         sweep = result_of(validator, folder, "sweep", "--scenario", "graceful",
-                          "--vary", "request=1,9000", "--duration", "1s")
+                          "--vary", "request=1,9000", "--resolution", "20%", "--max-time", "1s")
     if "comparison" in run or "comparison" not in compare:
         fail("`comparison` belongs to the result of compare, and to no other")
     if "series" not in run or "series" in compare:

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <set>
 #include <string>
@@ -363,6 +364,39 @@ TEST(ComparisonVerdicts, AControlThatDiffersFromItselfAdvises) {
     EXPECT_THAT(control(verdicts).remedy, HasSubstr("once in 20 runs"));
     EXPECT_TRUE(trusted(verdicts));
   }
+}
+
+CompareResult sought(double half_width, bool reached) {
+  CompareResult result = sound_comparison();
+  result.measured_s = 10;
+  result.resolution = {.half_width = half_width,
+                       .minimum_detectable_effect = 0.02,
+                       .asked = 0.005,
+                       .reached = reached,
+                       .max_time_s = 10,
+                       .looks = {{8, 1, 0.02}, {83, 10, half_width}}};
+  return result;
+}
+
+TEST(ComparisonVerdicts, AResolutionIsReachedOrTheTimeThatItWouldTakeIsTold) {
+  const Verdict reached = judge_comparison(sought(0.0049, true)).back();
+  EXPECT_EQ(reached.name, "resolution");
+  EXPECT_TRUE(reached.ok);
+  EXPECT_EQ(reached.evidence, "±0.5% asked, ±0.49% after 10.0 s and 2 looks");
+  EXPECT_THAT(reached.remedy, IsEmpty());
+  const Verdict missed = judge_comparison(sought(0.01, false)).back();
+  EXPECT_FALSE(missed.ok);
+  EXPECT_TRUE(missed.advisory) << "the answer has its interval all the same";
+  EXPECT_THAT(missed.remedy, HasSubstr("some 44 s"));  // four times as long, and a tenth
+}
+
+TEST(ComparisonVerdicts, AResolutionThatWasCutShortSaysWhy) {
+  CompareResult result = sought(0.01, false);
+  result.run.interrupted = true;
+  EXPECT_THAT(judge_comparison(result).back().remedy, HasSubstr("interrupted"));
+  result = sought(0.01, false);
+  result.resolution.half_width.reset();
+  EXPECT_THAT(judge_comparison(result).back().evidence, HasSubstr("too few for an interval"));
 }
 
 TEST(ComparisonVerdicts, AnIntervalThatEndsAtOneIncludesIt) {
