@@ -302,7 +302,7 @@ void finish(const Plan& plan, const LoadFacts& facts, CompareResult& result) {
   result.run.context.elapsed_s = facts.elapsed_s;
   result.run.interrupted = interrupted();
   account(plan, played_shares(plan, facts), facts, result.run);
-  result.run.verdicts = judge(result.run, facts);
+  result.run.verdicts = judge(result.run, facts, Judgement::comparison);
   for (const Verdict& verdict : judge_comparison(result)) result.run.verdicts.push_back(verdict);
   if (trusted(result.run.verdicts)) result.sentence = sentences(result);
 }

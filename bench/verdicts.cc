@@ -260,8 +260,9 @@ Verdict nothing_sent_twice(const RunResult& result, const KernelCounters& counte
   return verdict;
 }
 
-Verdict not_stolen(const RunResult& result, const LoadFacts& facts) {
+Verdict not_stolen(const RunResult& result, const LoadFacts& facts, Judgement judged) {
   constexpr double kTolerableShare = 0.01;
+  constexpr double kShareThatVoids = 0.05;  // bench/README.md says why
   Verdict verdict{.name = "CPU is ours"};
   verdict.advisory = true;
   if (!facts.steal_ns || result.context.elapsed_s <= 0) {
@@ -273,6 +274,11 @@ Verdict not_stolen(const RunResult& result, const LoadFacts& facts) {
   verdict.ok = share <= kTolerableShare;
   verdict.evidence = fmt::format("the hypervisor took {:.1f}% of the CPUs' time", share * 100);
   if (!verdict.ok) verdict.remedy = "latencies and rates are about the neighbours: measure again";
+  if (judged == Judgement::comparison && share > kShareThatVoids) {
+    verdict.advisory = false;
+    verdict.evidence += fmt::format(", {:.0f}% voids a comparison", kShareThatVoids * 100);
+    verdict.remedy = "hardly a block was left alone: measure again, on a machine of your own";
+  }
   return verdict;
 }
 
@@ -333,21 +339,33 @@ Verdict found_ports(const RunResult& result) {
   return verdict;
 }
 
+/// A control may differ by chance: once in twenty comparisons at 95%, which is worth a warning; but
+/// once in a thousand is not taken for chance.
+constexpr double kChanceThatVoids = 0.001;
+
 Verdict control_is_even(const CompareResult& result) {
   Verdict verdict{.name = "A/A control"};
   verdict.advisory = true;
-  verdict.ok = result.a_a && result.a_a->includes(1);
-  verdict.evidence = result.a_a
-                         ? fmt::format("{} against itself: {:.3f}, 95% interval {:.3f} to {:.3f}",
-                                       result.arms.front().name, result.a_a->value,
-                                       result.a_a->ci_low, result.a_a->ci_high)
-                         : fmt::format("{} blocks are too few for an interval", result.blocks);
-  if (!verdict.ok) {
-    verdict.remedy = result.a_a
-                         ? "it differs from itself: by chance once in 20 runs, else by noise; "
-                           "measure again, longer, on an idle machine"
-                         : "measure longer: --duration 5s or more";
+  if (!result.a_a) {
+    verdict.ok = false;
+    verdict.evidence = fmt::format("{} blocks are too few for an interval", result.blocks);
+    verdict.remedy = "measure longer: --duration 5s or more";
+    return verdict;
   }
+  verdict.ok = result.a_a->includes(1);
+  verdict.evidence = fmt::format("{} against itself: {:.3f}, 95% interval {:.3f} to {:.3f}",
+                                 result.arms.front().name, result.a_a->value, result.a_a->ci_low,
+                                 result.a_a->ci_high);
+  if (verdict.ok) return verdict;
+  verdict.remedy =
+      "it differs from itself: by chance once in 20 runs, else by noise; "
+      "measure again, longer, on an idle machine";
+  if (result.a_a_p_value.value_or(1) > kChanceThatVoids) return verdict;
+  verdict.advisory = false;
+  verdict.evidence += fmt::format(", p {:.2g}", *result.a_a_p_value);
+  verdict.remedy =
+      "it differs from itself, by chance less than once in 1,000 runs: no difference between arms "
+      "can be believed; find what else runs here, and measure again";
   return verdict;
 }
 
@@ -413,10 +431,10 @@ std::vector<Verdict> judge_account(const RunResult& result, const KernelCounters
   return verdicts;
 }
 
-std::vector<Verdict> judge(const RunResult& result, const LoadFacts& facts) {
+std::vector<Verdict> judge(const RunResult& result, const LoadFacts& facts, Judgement judged) {
   std::vector<Verdict> verdicts = judge_account(result, facts.kernel);
   verdicts.push_back(ring_kept_up(facts));
-  verdicts.push_back(not_stolen(result, facts));
+  verdicts.push_back(not_stolen(result, facts, judged));
   verdicts.push_back(bill_is_whole(result, facts));
   return verdicts;
 }

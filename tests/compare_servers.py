@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-from ringchurn_testing import Failures, failed_verdicts, result_of, run_ringchurn
+from ringchurn_testing import Failures, comparison_of, failed_verdicts, run_ringchurn
 
 SERVERS = pathlib.Path(__file__).resolve().parent / "servers.py"
 
@@ -44,9 +44,9 @@ def check_comparison(failures, folder):
     commands = [server("--body", "1000", "--peers-file", str(small)),
                 # As a daemon: the command ends, what it started goes on.
                 "(" + server("--body", "60000", "--peers-file", str(large)) + ") & sleep 0.2"]
-    code, result = result_of("compare", "--server", commands[0], "--server", commands[1],
-                             "--scenario", "http-close", "--resolution", "5%", "--max-time",
-                             "2s")
+    code, result = comparison_of("compare", "--server", commands[0], "--server", commands[1],
+                                 "--scenario", "http-close", "--resolution", "5%", "--max-time",
+                                 "2s")
     failures.equal((code, failed_verdicts(result)), (0, {}), "comparison: exit code, verdicts")
     comparison = result["comparison"]
     failures.equal(comparison["whose"], "the server's processes", "whose CPU")

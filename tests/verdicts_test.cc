@@ -366,6 +366,36 @@ TEST(ComparisonVerdicts, AControlThatDiffersFromItselfAdvises) {
   }
 }
 
+TEST(ComparisonVerdicts, AControlThatChanceDoesNotExplainVoidsTheAnswer) {
+  CompareResult result = sound_comparison();
+  result.a_a = Estimate{1.03, 1.02, 1.04};
+  result.a_a_p_value = 0.0011;
+  EXPECT_TRUE(trusted(judge_comparison(result)));
+  result.a_a_p_value = 0.001;
+  const std::vector<Verdict> verdicts = judge_comparison(result);
+  EXPECT_FALSE(trusted(verdicts));
+  EXPECT_THAT(control(verdicts).evidence, HasSubstr("1.020 to 1.040, p 0.001"));
+  EXPECT_THAT(control(verdicts).remedy, HasSubstr("once in 1,000 runs"));
+}
+
+TEST(ComparisonVerdicts, MuchStealVoidsAComparisonAndNotARun) {
+  Judged judged = sound();
+  judged.run.context.elapsed_s = 10;
+  judged.run.context.cpus = 2;
+  for (const auto& [steal_ns, is_void] : {std::pair{990'000'000U, false}, {1'010'000'000U, true}}) {
+    judged.facts.steal_ns = steal_ns;
+    EXPECT_TRUE(trusted(judge(judged.run, judged.facts)));
+    const std::vector<Verdict> verdicts = judge(judged.run, judged.facts, Judgement::comparison);
+    EXPECT_EQ(trusted(verdicts), !is_void);
+    const auto steal = std::find_if(verdicts.begin(), verdicts.end(), [](const Verdict& verdict) {
+      return verdict.name == "CPU is ours";
+    });
+    ASSERT_NE(steal, verdicts.end());
+    EXPECT_FALSE(steal->ok);
+    EXPECT_THAT(steal->remedy, HasSubstr(is_void ? "machine of your own" : "neighbours"));
+  }
+}
+
 CompareResult sought(double half_width, bool reached) {
   CompareResult result = sound_comparison();
   result.measured_s = 10;
