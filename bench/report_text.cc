@@ -378,9 +378,8 @@ std::string arms(const CompareResult& result, const TextStyle& style) {
   table.add({"A/A control", "", "", interval(result.a_a, 3), ""});
   std::string method = fmt::format(
       "{} blocks, slices of {} ms, {} s measured; the account above has the warm-up, lead-ins and "
-      "control, too. The control is the baseline against itself, "
-      "in the same schedule: what the method calls a difference where "
-      "there is none.",
+      "control, too. The control is one half of the baseline's slices against the other: what the "
+      "method calls a difference where there is none.",
       grouped(std::uint64_t{result.blocks}), grouped(result.slice_ms, 1),
       grouped(result.measured_s, 1));
   method += detectable(result);

@@ -167,7 +167,7 @@ def check_slices(comparison):
         fail(f"{len(rows)} slices in {comparison['blocks']} blocks of {arms} arms and a control")
     if [row[2] for row in rows] != sorted(row[2] for row in rows):
         fail("slices are not in the order of time")
-    played = sum(row[4] for row in rows if row[1] == 0)
+    played = sum(row[4] for row in rows if row[1] in (0, None))  # the control is its other half
     if played != comparison["baseline_connections"]:
         fail(f"slices of the baseline: {played} of {comparison['baseline_connections']}")
 
