@@ -17,6 +17,7 @@
 #include "bench/meter.h"
 #include "bench/progress.h"
 #include "bench/report_text.h"
+#include "bench/resolution.h"
 #include "bench/schedule.h"
 #include "bench/server_process.h"
 #include "bench/side_network.h"
@@ -39,7 +40,9 @@ constexpr Nanoseconds kLeadInShare = 4;
 /// Not measured: caches, slabs and the CPU's clock warm up.
 constexpr unsigned kWarmUpBlocks = 2;
 
-/// The arms as they are scheduled: the baseline, the baseline again as the A/A control, the others.
+/// The arms as they are scheduled: the baseline, the baseline again, the others. One half of the
+/// baseline's slices against the other half is the A/A control; the others are held against both
+/// halves, which makes their intervals an eighth narrower than one would.
 constexpr std::size_t kBaseline = 0, kControl = 1, kFirstCandidate = 2;
 
 /// Which arm of the result a slot belongs to: none, if it is the control.
@@ -117,7 +120,7 @@ class Comparison {
  public:
   /// `slots`: the baseline, the control, the others; what they refer to must outlive it.
   Comparison(const Options& options, std::vector<Slot> slots);
-  void measure(Nanoseconds duration);
+  void measure();
   /// `names` of the arms, the baseline first.
   void report(const std::vector<std::string>& names, CompareResult& result) const;
 
@@ -125,10 +128,16 @@ class Comparison {
   void block(bool measured);
   void slice(std::size_t arm, bool measured);
   bool is_cut_short() const;
+  bool is_enough();
   void tell(Progress& progress) const;
-  ArmResult arm_result(std::size_t arm, const std::string& name) const;
+  std::vector<BlockCost> whole_baseline() const;
+  ArmResult arm_result(std::initializer_list<std::size_t> slots, const std::string& name) const;
+  void tell_difference(std::size_t arm, ArmResult& candidate) const;
+  std::optional<CostComparison> against_baseline(std::size_t arm) const;
 
   std::uint64_t seed_;
+  Nanoseconds limit_ns_;  ///< to be measured; with a goal, at most
+  std::optional<ResolutionGoal> goal_;
   ProgressStyle progress_;
   Nanoseconds slice_ns_;
   Random random_;
@@ -141,12 +150,15 @@ class Comparison {
 
 Comparison::Comparison(const Options& options, std::vector<Slot> slots)
     : seed_(options.seed),
+      limit_ns_(static_cast<Nanoseconds>(options.duration.count())),
       progress_(progress_style(options.progress,
                                std::chrono::duration<double>(options.interval).count())),
       slice_ns_(std::max(kSlice_ns, options.concurrency * kSlicePerConnection_ns)),
       random_(options.seed),
       slots_(std::move(slots)),
-      blocks_(slots_.size()) {}
+      blocks_(slots_.size()) {
+  if (options.resolution) goal_.emplace(*options.resolution, Bootstrap{.seed = seed_});
+}
 
 void Comparison::slice(std::size_t arm, bool measured) {
   auto& [ground, mix, moved, all_ended] = slots_[arm];
@@ -206,15 +218,23 @@ void Comparison::tell(Progress& progress) const {
   for (const Slice& slice : slices_) progress.counts.connections += slice.connections;
 }
 
-void Comparison::measure(Nanoseconds duration) {
+/// After a block. Looks, if there is a goal and the schedule says so.
+bool Comparison::is_enough() {
+  const std::size_t measured = blocks_[kBaseline].size();
+  if (measured < kMinBlocks) return false;
+  const bool is_over = measured_ns_ >= limit_ns_;
+  if (!goal_ || (!is_over && !goal_->is_due(measured))) return is_over;
+  const std::span candidates = std::span(blocks_).subspan(kFirstCandidate);
+  return goal_->look(candidates, whole_baseline(), static_cast<double>(measured_ns_) / 1e9) ||
+         is_over;
+}
+
+void Comparison::measure() {
   ProgressLine line(STDERR_FILENO, progress_);
   Progress progress;
-  progress.duration_s = static_cast<double>(duration) / 1e9;
+  progress.duration_s = static_cast<double>(limit_ns_) / 1e9;
   for (unsigned i = 0; i < kWarmUpBlocks; ++i) block(false);
-  const auto enough = [&] {
-    return measured_ns_ >= duration && blocks_[kBaseline].size() >= kMinBlocks;
-  };
-  while (!enough() && !is_cut_short()) {
+  while (!is_enough() && !is_cut_short()) {
     block(true);
     if (!line.is_due(static_cast<double>(measured_ns_) / 1e9)) continue;
     tell(progress);
@@ -222,51 +242,100 @@ void Comparison::measure(Nanoseconds duration) {
   }
 }
 
-ArmResult Comparison::arm_result(std::size_t arm, const std::string& name) const {
+/// Both halves of each block.
+std::vector<BlockCost> Comparison::whole_baseline() const {
+  std::vector<BlockCost> whole = blocks_[kBaseline];
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    whole[i].cost += blocks_[kControl][i].cost;
+    whole[i].count += blocks_[kControl][i].count;
+  }
+  return whole;
+}
+
+ArmResult Comparison::arm_result(std::initializer_list<std::size_t> slots,
+                                 const std::string& name) const {
   ArmResult result;
   result.name = name;
   double cost = 0, count = 0;
-  for (const BlockCost& block : blocks_[arm]) {
-    cost += block.cost;
-    count += block.count;
+  KernelCounters moved{};
+  std::uint64_t ended = 0;
+  for (const std::size_t slot : slots) {
+    for (const BlockCost& block : blocks_[slot]) {
+      cost += block.cost;
+      count += block.count;
+    }
+    moved += slots_[slot].moved;
+    ended += slots_[slot].ended;
   }
   result.connections = static_cast<std::uint64_t>(count);
   result.cpu_us_per_connection = count > 0 ? cost / count / 1e3 : 0;
-  const auto per_connection = [&slot = slots_[arm]](const char* counter) -> std::optional<double> {
-    const auto moved = slot.moved[counter];
-    if (!moved || slot.ended == 0) return std::nullopt;
-    return static_cast<double>(*moved) / static_cast<double>(slot.ended);
+  const auto per_connection = [&](const char* counter) -> std::optional<double> {
+    const auto sum = moved[counter];
+    if (!sum || ended == 0) return std::nullopt;
+    return static_cast<double>(*sum) / static_cast<double>(ended);
   };
   result.segments_per_connection = per_connection("OutSegs");
   result.time_wait_per_connection = per_connection("TW");
   return result;
 }
 
+std::optional<CostComparison> Comparison::against_baseline(std::size_t arm) const {
+  return compare_at_95_percent(blocks_[arm],
+                               arm == kControl ? blocks_[kBaseline] : whole_baseline(),
+                               goal_ ? goal_->answer() : Bootstrap{.seed = seed_});
+}
+
+Estimate estimate(const Interval& interval, double unit) {
+  return {interval.value / unit, interval.low / unit, interval.high / unit};
+}
+
+void Comparison::tell_difference(std::size_t arm, ArmResult& candidate) const {
+  const auto comparison = against_baseline(arm);
+  if (!comparison) return;
+  candidate.cpu_us_per_connection = comparison->candidate_cost / 1e3;
+  candidate.ratio = estimate(comparison->ratio, 1);
+  candidate.difference_us = estimate(comparison->difference, 1e3);
+  candidate.baseline_us = comparison->baseline_cost / 1e3;
+  candidate.p_value = comparison->p_value;
+  candidate.minimum_detectable_effect = comparison->minimum_detectable_effect;
+  candidate.left_out_dearer = static_cast<unsigned>(comparison->candidate_outliers);
+  candidate.blocks_left_out =
+      static_cast<unsigned>(comparison->candidate_outliers + comparison->baseline_outliers);
+}
+
+/// What takes all arms together. Each has a p-value, or none has.
+void tell_resolution(CompareResult& result) {
+  std::vector<double> p_values;
+  Resolution& resolution = result.resolution;
+  for (const ArmResult& arm : std::span(result.arms).subspan(1)) {
+    if (!arm.ratio) return;
+    p_values.push_back(*arm.p_value);
+    resolution.half_width =
+        std::max(resolution.half_width.value_or(0), (arm.ratio->ci_high - arm.ratio->ci_low) / 2);
+    resolution.minimum_detectable_effect =
+        std::max(resolution.minimum_detectable_effect.value_or(0), *arm.minimum_detectable_effect);
+  }
+  const std::vector<double> adjusted = holm_adjusted(p_values);
+  for (std::size_t i = 0; i < adjusted.size(); ++i) result.arms[1 + i].p_holm = adjusted[i];
+}
+
 void Comparison::report(const std::vector<std::string>& names, CompareResult& result) const {
-  const auto estimate = [](const Interval& interval, double unit) {
-    return Estimate{interval.value / unit, interval.low / unit, interval.high / unit};
-  };
-  const auto against_baseline = [&](std::size_t arm) {
-    return compare_costs(blocks_[arm], blocks_[kBaseline], {.seed = seed_});
-  };
   result.blocks = static_cast<unsigned>(blocks_[kBaseline].size());
   result.slices = slices_;
   result.slice_ms = static_cast<double>(slice_ns_) / 1e6;
   result.measured_s = static_cast<double>(measured_ns_) / 1e9;
-  if (const auto control = against_baseline(kControl)) result.a_a = estimate(control->ratio, 1);
-  result.arms.push_back(arm_result(kBaseline, names[0]));
-  for (std::size_t arm = kFirstCandidate; arm < slots_.size(); ++arm) {
-    ArmResult& candidate = result.arms.emplace_back(arm_result(arm, names[arm - kControl]));
-    if (const auto comparison = against_baseline(arm)) {
-      candidate.cpu_us_per_connection = comparison->candidate_cost / 1e3;
-      candidate.ratio = estimate(comparison->ratio, 1);
-      candidate.difference_us = estimate(comparison->difference, 1e3);
-      candidate.baseline_us = comparison->baseline_cost / 1e3;
-      candidate.left_out_dearer = static_cast<unsigned>(comparison->candidate_outliers);
-      candidate.blocks_left_out =
-          static_cast<unsigned>(comparison->candidate_outliers + comparison->baseline_outliers);
-    }
+  if (const auto control = against_baseline(kControl)) {
+    result.a_a = estimate(control->ratio, 1);
+    result.a_a_p_value = control->p_value;
   }
+  result.arms.push_back(arm_result({kBaseline, kControl}, names[0]));
+  for (std::size_t arm = kFirstCandidate; arm < slots_.size(); ++arm) {
+    tell_difference(arm, result.arms.emplace_back(arm_result({arm}, names[arm - kControl])));
+  }
+  tell_resolution(result);
+  if (!goal_) return;
+  result.resolution.reached = goal_->is_reached();
+  result.resolution.looks = goal_->looks();
 }
 
 /// What share of all connections each scenario had: the schedule decides, not a mix.
@@ -295,7 +364,7 @@ void finish(const Plan& plan, const LoadFacts& facts, CompareResult& result) {
   result.run.context.elapsed_s = facts.elapsed_s;
   result.run.interrupted = interrupted();
   account(plan, played_shares(plan, facts), facts, result.run);
-  result.run.verdicts = judge(result.run, facts);
+  result.run.verdicts = judge(result.run, facts, Judgement::comparison);
   for (const Verdict& verdict : judge_comparison(result)) result.run.verdicts.push_back(verdict);
   if (trusted(result.run.verdicts)) result.sentence = sentences(result);
 }
@@ -307,10 +376,14 @@ LoadFacts play(const Options& options, std::vector<Slot> slots,
   LoadFacts facts;
   Meter meter;
   const Nanoseconds began = clock_ns();
-  comparison.measure(static_cast<Nanoseconds>(options.duration.count()));
+  comparison.measure();
   facts.elapsed_s = static_cast<double>(clock_ns() - began) / 1e9;
+  meter.stop(facts);  // before the statistics, which are no cost of a connection
   comparison.report(names, result);
-  meter.stop(facts);
+  if (options.resolution) {
+    result.resolution.asked = options.resolution;
+    result.resolution.max_time_s = std::chrono::duration<double>(options.duration).count();
+  }
   return facts;
 }
 

@@ -209,6 +209,20 @@ double margin(const OptionValue& value) {
   return percent / 100;
 }
 
+/// "0.5%" or "0.005".
+double resolution(const OptionValue& value) {
+  double share = 0;
+  const char* end = value.text.data() + value.text.size();
+  const auto [rest, error] = std::from_chars(value.text.data(), end, share);
+  const std::string_view suffix(rest, static_cast<std::size_t>(end - rest));
+  const bool is_number = error == std::errc() && (suffix.empty() || suffix == "%");
+  if (suffix == "%") share /= 100;
+  if (!is_number || !(share >= 0.0005 && share <= 0.2)) {
+    reject(value, "is not a resolution from 0.05% to 20%, such as 0.5% or 0.005");
+  }
+  return share;
+}
+
 Requirement requirement(const OptionValue& value) {
   try {
     return parse_requirement(value.text);
@@ -353,6 +367,13 @@ constexpr OptionSpec kSpecs[] = {
      [](Options& o, const OptionValues& v) { o.duration = duration(v[0]); }, kAmount,
      "stop after TIME: 200ms, 10s, 5m, 1h\n"
      "(default: 10s; 20s for comparisons, 10m for serve)"},
+    {"resolution", "PERCENT", kCompareBit | kSweepBit, OptionKind::text, "amount",
+     [](Options& o, const OptionValues& v) { o.resolution = resolution(v[0]); }, kAmount,
+     "instead: until each arm's 95% interval is at most so\nfar to either side, 0.05% to 20%: "
+     "0.5%, 0.005"},
+    {"max-time", "TIME", kCompareBit | kSweepBit, OptionKind::text, "max-time",
+     [](Options& o, const OptionValues& v) { o.max_time = duration(v[0]); }, kAmount,
+     "of --resolution: measure no longer (default: 60s)"},
     {"rate", "N", kLoads, OptionKind::number, "rate",
      [](Options& o, const OptionValues& v) {
        o.rate_per_s = static_cast<double>(number(v[0], 1, 10'000'000, "1 to 10,000,000"));

@@ -363,6 +363,10 @@ void apply_layers(Options& options, const std::vector<Layer>& layers, unsigned c
   }
 }
 
+/// Three times as long as a comparison takes by itself, which is enough for an interval that is
+/// narrower by a root of three. Whoever needs more than that should wait on purpose.
+constexpr std::chrono::nanoseconds kDefaultMaxTime = std::chrono::seconds(60);
+
 void apply_defaults(Options& options) {
   if (options.quiet && options.progress == ProgressWish::automatic) {
     options.progress = ProgressWish::never;
@@ -383,6 +387,9 @@ void apply_defaults(Options& options) {
     options.arms = {is_foreign ? "connect-only" : "graceful"};
     if (compares && !is_foreign) options.arms.emplace_back("rst-client");
   }
+  if (options.resolution) {
+    options.duration = options.max_time.value_or(kDefaultMaxTime);
+  }
   if ((serves || !options.connections) && options.duration.count() == 0) {
     options.duration = std::chrono::seconds(compares ? 20 : serves ? 600 : 10);
   }
@@ -402,6 +409,11 @@ void check_arms(const Options& options) {
   if (options.lab != LabKind::private_namespace) {
     fail_usage("each server has a network of its own: leave --lab out");
   }
+}
+
+void check_resolution(const Options& options) {
+  if (!options.max_time || options.resolution) return;
+  fail_usage("max-time limits a --resolution: give one, or leave --max-time out");
 }
 
 void check_gate(const Options& options) {
@@ -545,6 +557,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   check_layout(options);
   check_pace(options);
   check_arms(options);
+  check_resolution(options);
   check_sweep(options);
   check_gate(options);
   check_drive(options);

@@ -82,7 +82,10 @@ struct Options {
   std::vector<Requirement> requirements;           ///< gate: of the candidate
   std::vector<std::string> servers;          ///< compare: commands, to compare instead of arms
   std::optional<std::uint64_t> connections;  ///< run: how many; empty if a duration was asked for
-  std::chrono::nanoseconds duration{};       ///< run: how long; compare: time spent measuring
+  std::chrono::nanoseconds duration{};  ///< run: how long; compare: time spent measuring, at most
+                                        ///< if there is a resolution
+  std::optional<double> resolution;     ///< compare, sweep: half an interval's width to reach
+  std::optional<std::chrono::nanoseconds> max_time;  ///< of it; `duration` has it or its default
   unsigned concurrency = 64;
   std::optional<double> rate_per_s;  ///< run, drive: open loop at that rate; empty: closed loop
   std::optional<Arrivals> arrivals;  ///< of an open loop; empty: constant

@@ -31,6 +31,9 @@ ArmResult read_arm(const JsonField& json) {
   arm.blocks_left_out = json["blocks_left_out"].small_count();
   arm.segments_per_connection = read_younger(json, "segments_per_connection");
   arm.time_wait_per_connection = read_younger(json, "time_wait_per_connection");
+  arm.p_value = read_younger(json, "p_value");
+  arm.p_holm = read_younger(json, "p_holm");
+  arm.minimum_detectable_effect = read_younger(json, "minimum_detectable_effect");
   return arm;
 }
 
@@ -62,7 +65,10 @@ void read_comparison(const JsonField& json, CompareResult& result) {
   result.arms = {baseline};
   for (const JsonField& arm : json["arms"].elements()) result.arms.push_back(read_arm(arm));
   const JsonField a_a = json["a_a"];
-  if (!a_a.is_null()) result.a_a = read_estimate(a_a, "ratio", "ci_low", "ci_high");
+  if (!a_a.is_null()) {
+    result.a_a = read_estimate(a_a, "ratio", "ci_low", "ci_high");
+    result.a_a_p_value = read_younger(a_a, "p_value");
+  }
   result.whose = json["whose"].text();
   result.blocks = json["blocks"].small_count();
   result.slice_ms = json["slice_ms"].number();

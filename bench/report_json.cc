@@ -200,9 +200,12 @@ Json arm_json(const ArmResult& arm) {
   json["segments_per_connection"] = or_null(arm.segments_per_connection);
   json["time_wait_per_connection"] = or_null(arm.time_wait_per_connection);
   json["blocks_left_out"] = arm.blocks_left_out;
+  json["p_value"] = or_null(arm.p_value);
+  json["p_holm"] = or_null(arm.p_holm);
+  json["minimum_detectable_effect"] = or_null(arm.minimum_detectable_effect);
   json["verdict"] = nullptr;
   if (ratio) json["verdict"] = ratio->value < 1 ? "less" : "more";
-  if (ratio && ratio->includes(1)) json["verdict"] = "no difference found";
+  if (ratio && !arm.differs()) json["verdict"] = "no difference found";
   return json;
 }
 
@@ -215,17 +218,35 @@ Json slices_json(const std::vector<Slice>& slices) {
   return {{"columns", {"block", "arm", "began_s", "cpu_us", "connections"}}, {"rows", rows}};
 }
 
+Json look_json(const Look& look) {
+  return {
+      {"blocks", look.blocks}, {"measured_s", look.measured_s}, {"half_width", look.half_width}};
+}
+
+Json resolution_json(const Resolution& resolution) {
+  Json json = {{"half_width", or_null(resolution.half_width)},
+               {"minimum_detectable_effect", or_null(resolution.minimum_detectable_effect)},
+               {"asked", or_null(resolution.asked)},
+               {"reached", nullptr},
+               {"max_time_s", nullptr},
+               {"looks", Json::array()}};
+  for (const Look& look : resolution.looks) json["looks"].push_back(look_json(look));
+  if (!resolution.asked) return json;
+  json["reached"] = resolution.reached;
+  json["max_time_s"] = resolution.max_time_s;
+  return json;
+}
+
 Json comparison_json(const CompareResult& result) {
   const ArmResult& baseline = result.arms.at(0);
   Json arms = Json::array();
   for (std::size_t i = 1; i < result.arms.size(); ++i) arms.push_back(arm_json(result.arms[i]));
   Json a_a = nullptr;
-  Json resolution = nullptr;
   if (result.a_a) {
     a_a = {{"ratio", result.a_a->value},
            {"ci_low", result.a_a->ci_low},
-           {"ci_high", result.a_a->ci_high}};
-    resolution = (result.a_a->ci_high - result.a_a->ci_low) / 2;
+           {"ci_high", result.a_a->ci_high},
+           {"p_value", or_null(result.a_a_p_value)}};
   }
   return {{"baseline", baseline.name},
           {"whose", result.whose},
@@ -238,7 +259,7 @@ Json comparison_json(const CompareResult& result) {
           {"blocks", result.blocks},
           {"slice_ms", result.slice_ms},
           {"measured_s", result.measured_s},
-          {"resolution", resolution},
+          {"resolution", resolution_json(result.resolution)},
           {"slices", slices_json(result.slices)},
           {"sentence", result.sentence}};
 }

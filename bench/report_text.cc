@@ -389,6 +389,18 @@ std::string interval(const std::optional<Estimate>& estimate, int decimals) {
                      grouped(estimate->ci_low, decimals), grouped(estimate->ci_high, decimals));
 }
 
+/// A share of a cost as "0.65%", so that half a percent can be told from a third.
+std::string percent_of_cost(double share) { return grouped(100 * share, 2) + "%"; }
+
+/// What the comparison could have seen. A younger field: a result on file may lack it.
+std::string detectable(const CompareResult& result) {
+  const std::optional<double>& effect = result.resolution.minimum_detectable_effect;
+  if (!effect) return "";
+  return fmt::format(
+      " The smallest difference that four of five such comparisons would have shown: {}{}.",
+      percent_of_cost(*effect), result.arms.size() > 2 ? ", of the arm that varies most" : "");
+}
+
 std::string arms(const CompareResult& result, const TextStyle& style) {
   const std::string heading = result.sweep ? point_heading(*result.sweep) : "arm";
   Table table({{heading.c_str(), false, true},
@@ -405,13 +417,13 @@ std::string arms(const CompareResult& result, const TextStyle& style) {
                is_baseline ? "" : interval(arm.difference_us, 2)});
   }
   table.add({"A/A control", "", "", interval(result.a_a, 3), ""});
-  const std::string method = fmt::format(
+  std::string method = fmt::format(
       "{} blocks, slices of {} ms, {} s measured; the account above has the warm-up, lead-ins and "
-      "control, too. The control is the baseline against itself, "
-      "in the same schedule: what the method calls a difference where "
-      "there is none.",
+      "control, too. The control is one half of the baseline's slices against the other: what the "
+      "method calls a difference where there is none.",
       grouped(std::uint64_t{result.blocks}), grouped(result.slice_ms, 1),
       grouped(result.measured_s, 1));
+  method += detectable(result);
   return section("CPU OF A CONNECTION, us, " + result.whose,
                  table.text(style) + wrap("  " + method, style.width, 2), style);
 }
@@ -434,11 +446,15 @@ std::string comparison_sentence(const ArmResult& arm, const ArmResult& baseline)
   const double percent = 100 * (arm.ratio->value - 1);
   const double half_width = 50 * (arm.ratio->ci_high - arm.ratio->ci_low);
   const int decimals = half_width < 0.1 ? 2 : 1;
-  if (arm.ratio->includes(1)) {
-    return fmt::format("no difference found between {} and {}: {} (95% interval {} to {}), {}",
+  if (!arm.differs()) {
+    const std::string among_arms =
+        arm.ratio->includes(1)
+            ? ""
+            : fmt::format("; among so many arms chance does that, p {:.2g} by Holm", *arm.p_holm);
+    return fmt::format("no difference found between {} and {}: {} (95% interval {} to {}{}), {}",
                        arm.name, baseline.name, signed_percent(percent, decimals),
                        signed_percent(100 * (arm.ratio->ci_low - 1), decimals),
-                       signed_percent(100 * (arm.ratio->ci_high - 1), decimals), cpu);
+                       signed_percent(100 * (arm.ratio->ci_high - 1), decimals), among_arms, cpu);
   }
   return fmt::format("{} costs {}% (±{}) {} CPU per connection than {}: {}", arm.name,
                      grouped(std::abs(percent), decimals), grouped(half_width, decimals),

@@ -274,6 +274,26 @@ struct Estimate {
   bool includes(double other) const { return ci_low <= other && other <= ci_high; }
 };
 
+/// One look of a comparison that goes on until its intervals are narrow enough.
+struct Look {
+  unsigned blocks = 0;    ///< that it looked at
+  double measured_s = 0;  ///< time that they took
+  double half_width = 0;  ///< of the widest arm's interval, as a share of the baseline's cost
+};
+
+/// What a comparison could see. Shares of the baseline's cost: 0.005 is half a percent.
+struct Resolution {
+  std::optional<double> half_width;  ///< of the widest arm's interval; empty: too few blocks
+  /// The smallest difference that it would have shown in 80% of comparisons with noise like this
+  /// one's, of the arm with which it saw least; empty: too few blocks.
+  std::optional<double> minimum_detectable_effect;
+  /// What was asked for; empty: a time. What follows belongs to it.
+  std::optional<double> asked;
+  bool reached = false;
+  double max_time_s = 0;
+  std::vector<Look> looks;  ///< in their order; the last one decided
+};
+
 /// One arm of a comparison. Arm 0 is the baseline.
 struct ArmResult {
   std::string name;  ///< as typed: a scenario's name, a file, or a mix
@@ -288,6 +308,15 @@ struct ArmResult {
   /// it has no such counter, or nothing was played.
   std::optional<double> segments_per_connection{};   ///< OutSegs
   std::optional<double> time_wait_per_connection{};  ///< TW
+  /// How often at most chance alone would show a ratio as far from 1; by itself, and Holm's, for as
+  /// many claims as there are arms. Empty as `ratio` is.
+  std::optional<double> p_value{}, p_holm{};
+  std::optional<double> minimum_detectable_effect{};  ///< see Resolution; of this arm
+  /// Whether it may be said that this arm costs less, or more.
+  bool differs() const {
+    return ratio && !ratio->includes(1) && (!p_holm || *p_holm <= kSignificant);
+  }
+  static constexpr double kSignificant = 0.05;
 };
 
 /// One combination of a sweep's values. Less is better in every figure.
@@ -323,12 +352,14 @@ struct Slice {
 struct CompareResult {
   RunResult run;  ///< the account of all slices together: ledger, errors, kernel, verdicts
   std::vector<ArmResult> arms;
-  std::optional<Estimate> a_a;  ///< the baseline against itself, in the same schedule
+  std::optional<Estimate> a_a;        ///< the baseline against itself, in the same schedule
+  std::optional<double> a_a_p_value;  ///< of it, as an arm's
   unsigned blocks = 0;
   std::vector<Slice> slices;  ///< of these blocks, in the order in which they were measured
   std::string whose;          ///< CPU time that is compared: "both ends", "the server's processes"
   double slice_ms = 0;
-  double measured_s = 0;       ///< time spent in slices
+  double measured_s = 0;  ///< time spent in slices
+  Resolution resolution;
   std::optional<Sweep> sweep;  ///< of `ringchurn sweep` only
   std::string sentence;  ///< the answer in words that can be quoted, one arm a line; empty if a
                          ///< verdict forbids it

@@ -1,10 +1,11 @@
-// Totals over ordinary blocks, bootstrapped; and the two distributions that the small-sample
-// correction needs.
+// Totals over ordinary blocks, bootstrapped; what follows for claims; and the two distributions
+// that the small-sample correction needs.
 #include "bench/statistics.h"
 
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numbers>
 #include <numeric>
@@ -102,13 +103,19 @@ CostComparison estimate(const std::vector<Block>& blocks, std::vector<double>& s
   return result;
 }
 
-/// The lower tail to cut off the bootstrap distribution of n blocks. The plain percentile interval
-/// is too narrow by sqrt((n-1)/n), since it resamples a spread that is too small by that factor,
-/// and by z/t, since it takes that spread for known (Hesterberg 2015).
-double expanded_tail(double confidence, std::size_t blocks) {
+/// Resampling n blocks finds a spread that is too small by sqrt((n-1)/n): the factor to mend it.
+double mended_spread(std::size_t blocks) {
   const auto n = static_cast<double>(blocks);
-  const double t = student_t_quantile((1 + confidence) / 2, static_cast<int>(blocks) - 1);
-  return normal_cdf(-std::sqrt(n / (n - 1)) * t);
+  return std::sqrt(n / (n - 1));
+}
+
+int degrees_of_freedom(std::size_t blocks) { return static_cast<int>(blocks) - 1; }
+
+/// The lower tail to cut off the bootstrap distribution of n blocks. The plain percentile interval
+/// is too narrow by that spread, and by z/t, since it takes the spread for known (Hesterberg 2015).
+double expanded_tail(double confidence, std::size_t blocks) {
+  const double t = student_t_quantile((1 + confidence) / 2, degrees_of_freedom(blocks));
+  return normal_cdf(-mended_spread(blocks) * t);
 }
 
 /// Interpolates linearly between the order statistics; `position` from 0 to 1.
@@ -125,6 +132,34 @@ void set_ends(Interval& interval, std::vector<double>& resampled, double tail) {
   interval.high = at(resampled, 1 - tail);
 }
 
+/// The largest tail to cut off at both ends with which the interval still holds 1: at() backwards.
+double tail_up_to_one(const std::vector<double>& sorted) {
+  const auto place = [&](std::vector<double>::const_iterator above) -> double {
+    if (above == sorted.begin()) return 0;
+    if (above == sorted.end()) return 1;
+    const double below = *std::prev(above);
+    const double between = (1 - below) / (*above - below);
+    return (static_cast<double>(above - sorted.begin() - 1) + between) /
+           static_cast<double>(sorted.size() - 1);
+  };
+  const double highest = place(std::upper_bound(sorted.begin(), sorted.end(), 1.0));
+  const double lowest = place(std::lower_bound(sorted.begin(), sorted.end(), 1.0));
+  return std::min(highest, 1 - lowest);
+}
+
+/// The standard deviation of the logarithms of resampled ratios.
+double log_deviation(const std::vector<double>& ratios) {
+  double sum = 0, squares = 0;
+  const double origin = std::log(ratios.front());  // near the mean: nothing cancels
+  for (const double ratio : ratios) {
+    const double distance = std::log(ratio) - origin;
+    sum += distance;
+    squares += distance * distance;
+  }
+  const auto count = static_cast<double>(ratios.size());
+  return std::sqrt(std::max(0.0, squares - sum * sum / count) / (count - 1));
+}
+
 /// The probability that |T| <= t, for t >= 0: the finite sums of Abramowitz and Stegun 26.7.3 (odd
 /// degrees) and 26.7.4 (even degrees).
 double student_t_within(double t, int degrees) {
@@ -139,6 +174,28 @@ double student_t_within(double t, int degrees) {
   }
   if (!odd) return std::sin(angle) * sum;
   return (angle + std::sin(angle) * sum) * 2 / std::numbers::pi;
+}
+
+/// `sorted`: the resampled ratios. `deviation`: that of their logarithms.
+double p_value(double ratio, const std::vector<double>& sorted, double deviation,
+               std::size_t blocks) {
+  constexpr double kTooFewToTell = 1.0 / 400;  // of the resamples; below any 95% interval's tail
+  const double tail = tail_up_to_one(sorted);
+  if (tail >= 0.5) return 1;
+  const double distance = std::fabs(std::log(ratio)) / deviation;  // infinite if nothing varies
+  const double z = tail >= kTooFewToTell ? -normal_quantile(tail)
+                                         : std::max(distance, -normal_quantile(kTooFewToTell));
+  constexpr double kLeast = 1e-12;  // below, the subtraction leaves nothing but rounding
+  return std::max(kLeast,
+                  1 - student_t_within(z / mended_spread(blocks), degrees_of_freedom(blocks)));
+}
+
+double minimum_detectable_effect(double confidence, double deviation, std::size_t blocks) {
+  constexpr double kPower = 0.8;
+  const int degrees = degrees_of_freedom(blocks);
+  const double errors =
+      student_t_quantile((1 + confidence) / 2, degrees) + student_t_quantile(kPower, degrees);
+  return std::expm1(errors * mended_spread(blocks) * deviation);
 }
 
 }  // namespace
@@ -167,10 +224,40 @@ std::optional<CostComparison> compare_costs(std::span<const BlockCost> candidate
   const double tail = expanded_tail(bootstrap.confidence, blocks.size());
   set_ends(result.ratio, ratios, tail);
   set_ends(result.difference, differences, tail);
+  const double deviation = log_deviation(ratios);
+  result.p_value = p_value(result.ratio.value, ratios, deviation, blocks.size());
+  result.minimum_detectable_effect =
+      minimum_detectable_effect(bootstrap.confidence, deviation, blocks.size());
   return result;
 }
 
+std::vector<double> holm_adjusted(std::span<const double> p_values) {
+  std::vector<std::size_t> order(p_values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return p_values[a] < p_values[b]; });
+  std::vector<double> adjusted(p_values.size());
+  double floor = 0;
+  for (std::size_t rank = 0; rank < order.size(); ++rank) {
+    const auto hypotheses = static_cast<double>(order.size() - rank);
+    floor = std::max(floor, std::min(1.0, hypotheses * p_values[order[rank]]));
+    adjusted[order[rank]] = floor;
+  }
+  return adjusted;
+}
+
 double normal_cdf(double x) { return std::erfc(-x / std::numbers::sqrt2) / 2; }
+
+double normal_quantile(double probability) {
+  assert(probability > 0 && probability < 1);
+  double low = -40;  // beyond, the distribution is 0 or 1 in a double
+  double high = 40;
+  while (high - low > 1e-12) {
+    const double middle = std::midpoint(low, high);
+    (normal_cdf(middle) < probability ? low : high) = middle;
+  }
+  return high;
+}
 
 double student_t_quantile(double probability, int degrees) {
   assert(probability > 0 && probability < 1 && degrees >= 1);

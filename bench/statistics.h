@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace ringchurn {
 
@@ -34,6 +35,13 @@ struct CostComparison {
   double baseline_cost = 0;
   Interval ratio;       ///< candidate over baseline; 0.84 means that the candidate costs 16% less
   Interval difference;  ///< candidate minus baseline, per connection
+
+  /// How often at most chance alone would show a ratio as far from 1, 0 to 1: 1 - confidence is
+  /// where an end of the ratio's interval touches 1. 1e-12 stands for anything less.
+  double p_value = 1;
+  /// The smallest difference, as a share of the baseline's cost (0.007: 0.7%), that data with this
+  /// noise shows, its interval excluding 1, in 80% of comparisons.
+  double minimum_detectable_effect = 0;
 
   std::size_t blocks = 0;  ///< measured
   /// Blocks left out of everything above, by the arm that cost more than usual in them (or whose
@@ -67,8 +75,16 @@ std::optional<CostComparison> compare_costs(std::span<const BlockCost> candidate
                                             std::span<const BlockCost> baseline,
                                             const Bootstrap& bootstrap = {});
 
+/// Holm's step-down adjustment (1979): if differences are claimed where the adjusted p-value is at
+/// most 0.05, all claims are right in 95% of comparisons, however many arms each has. In the order
+/// of `p_values`; one alone stays as it is.
+std::vector<double> holm_adjusted(std::span<const double> p_values);
+
 /// The probability that a standard normal variable is at most x.
 double normal_cdf(double x);
+
+/// The value that a standard normal variable stays below with `probability`, above 0 and below 1.
+double normal_quantile(double probability);
 
 /// The value that Student's t with `degrees` >= 1 degrees of freedom stays below with probability
 /// `probability`, above 0 and below 1.

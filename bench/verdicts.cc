@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "bench/text.h"
 
@@ -259,8 +260,9 @@ Verdict nothing_sent_twice(const RunResult& result, const KernelCounters& counte
   return verdict;
 }
 
-Verdict not_stolen(const RunResult& result, const LoadFacts& facts) {
+Verdict not_stolen(const RunResult& result, const LoadFacts& facts, Judgement judged) {
   constexpr double kTolerableShare = 0.01;
+  constexpr double kShareThatVoids = 0.05;  // bench/README.md says why
   Verdict verdict{.name = "CPU is ours"};
   verdict.advisory = true;
   if (!facts.steal_ns || result.context.elapsed_s <= 0) {
@@ -272,6 +274,11 @@ Verdict not_stolen(const RunResult& result, const LoadFacts& facts) {
   verdict.ok = share <= kTolerableShare;
   verdict.evidence = fmt::format("the hypervisor took {:.1f}% of the CPUs' time", share * 100);
   if (!verdict.ok) verdict.remedy = "latencies and rates are about the neighbours: measure again";
+  if (judged == Judgement::comparison && share > kShareThatVoids) {
+    verdict.advisory = false;
+    verdict.evidence += fmt::format(", {:.0f}% voids a comparison", kShareThatVoids * 100);
+    verdict.remedy = "hardly a block was left alone: measure again, on a machine of your own";
+  }
   return verdict;
 }
 
@@ -348,21 +355,59 @@ Verdict found_ports(const RunResult& result) {
   return verdict;
 }
 
+/// A control may differ by chance: once in twenty comparisons at 95%, which is worth a warning; but
+/// once in a thousand is not taken for chance.
+constexpr double kChanceThatVoids = 0.001;
+
 Verdict control_is_even(const CompareResult& result) {
   Verdict verdict{.name = "A/A control"};
   verdict.advisory = true;
-  verdict.ok = result.a_a && result.a_a->includes(1);
-  verdict.evidence = result.a_a
-                         ? fmt::format("{} against itself: {:.3f}, 95% interval {:.3f} to {:.3f}",
-                                       result.arms.front().name, result.a_a->value,
-                                       result.a_a->ci_low, result.a_a->ci_high)
-                         : fmt::format("{} blocks are too few for an interval", result.blocks);
-  if (!verdict.ok) {
-    verdict.remedy = result.a_a
-                         ? "it differs from itself: by chance once in 20 runs, else by noise; "
-                           "measure again, longer, on an idle machine"
-                         : "measure longer: --duration 5s or more";
+  if (!result.a_a) {
+    verdict.ok = false;
+    verdict.evidence = fmt::format("{} blocks are too few for an interval", result.blocks);
+    verdict.remedy = "measure longer: --duration 5s or more";
+    return verdict;
   }
+  verdict.ok = result.a_a->includes(1);
+  verdict.evidence = fmt::format("{} against itself: {:.3f}, 95% interval {:.3f} to {:.3f}",
+                                 result.arms.front().name, result.a_a->value, result.a_a->ci_low,
+                                 result.a_a->ci_high);
+  if (verdict.ok) return verdict;
+  verdict.remedy =
+      "it differs from itself: by chance once in 20 runs, else by noise; "
+      "measure again, longer, on an idle machine";
+  if (result.a_a_p_value.value_or(1) > kChanceThatVoids) return verdict;
+  verdict.advisory = false;
+  verdict.evidence += fmt::format(", p {:.2g}", *result.a_a_p_value);
+  verdict.remedy =
+      "it differs from itself, by chance less than once in 1,000 runs: no difference between arms "
+      "can be believed; find what else runs here, and measure again";
+  return verdict;
+}
+
+/// What was asked for; the answer has its interval, reached or not.
+Verdict resolution_is_reached(const CompareResult& result) {
+  const Resolution& resolution = result.resolution;
+  Verdict verdict{.name = "resolution", .ok = resolution.reached, .advisory = true};
+  const double asked = *resolution.asked;
+  if (!resolution.half_width) {
+    verdict.evidence = fmt::format("{} blocks are too few for an interval", result.blocks);
+    verdict.remedy = "give a longer --max-time";
+    return verdict;
+  }
+  verdict.evidence =
+      fmt::format("±{:.2g}% asked, ±{:.2g}% after {:.1f} s and {} looks", 100 * asked,
+                  100 * *resolution.half_width, result.measured_s, resolution.looks.size());
+  if (verdict.ok) return verdict;
+  if (result.run.interrupted) {
+    verdict.remedy = "interrupted before it was reached";
+    return verdict;
+  }
+  const double times_as_long = std::pow(*resolution.half_width / asked, 2);
+  verdict.remedy = fmt::format(
+      "not reached: it would take some {:.0f} s; give --max-time, or ask "
+      "for less",
+      std::ceil(1.1 * times_as_long * result.measured_s));
   return verdict;
 }
 
@@ -402,10 +447,10 @@ std::vector<Verdict> judge_account(const RunResult& result, const KernelCounters
   return verdicts;
 }
 
-std::vector<Verdict> judge(const RunResult& result, const LoadFacts& facts) {
+std::vector<Verdict> judge(const RunResult& result, const LoadFacts& facts, Judgement judged) {
   std::vector<Verdict> verdicts = judge_account(result, facts.kernel);
   verdicts.push_back(ring_kept_up(facts));
-  verdicts.push_back(not_stolen(result, facts));
+  verdicts.push_back(not_stolen(result, facts, judged));
   verdicts.push_back(bill_is_whole(result, facts));
   if (result.context.server_threads) verdicts.push_back(cpu_for_each_thread(result.context));
   return verdicts;
@@ -419,7 +464,9 @@ std::vector<Verdict> judge_pace(const RunResult& result) {
 }
 
 std::vector<Verdict> judge_comparison(const CompareResult& result) {
-  return {control_is_even(result), outliers_are_even(result)};
+  std::vector<Verdict> verdicts = {control_is_even(result), outliers_are_even(result)};
+  if (result.resolution.asked) verdicts.push_back(resolution_is_reached(result));
+  return verdicts;
 }
 
 bool trusted(const std::vector<Verdict>& verdicts) {

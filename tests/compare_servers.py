@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-from ringchurn_testing import Failures, failed_verdicts, result_of, run_ringchurn
+from ringchurn_testing import Failures, comparison_of, failed_verdicts, run_ringchurn
 
 SERVERS = pathlib.Path(__file__).resolve().parent / "servers.py"
 
@@ -24,14 +24,29 @@ def is_running(marker):
     return [pid for pid in found.stdout.split() if int(pid) != os.getpid()] != []
 
 
+def check_looks(failures, comparison):
+    """It looked until half the interval was at most what was asked for, or the time was over."""
+    resolution, arm = comparison["resolution"], comparison["arms"][0]
+    looks = resolution["looks"]
+    failures.equal((resolution["asked"], resolution["max_time_s"]), (0.05, 2), "resolution")
+    failures.equal(resolution["reached"], resolution["half_width"] <= 0.05, "reached")
+    failures.check(resolution["reached"] or comparison["measured_s"] >= 2, "it ended before time")
+    failures.check(looks and all(look["half_width"] > 0.05 for look in looks[:-1]),
+                   f"it went on though it had reached the resolution: {looks}")
+    failures.equal(looks[-1]["blocks"], comparison["blocks"], "blocks of the last look")
+    for width in (looks[-1]["half_width"], (arm["ci_high"] - arm["ci_low"]) / 2):
+        failures.check(abs(resolution["half_width"] - width) < 1e-12, f"half-width {width}")
+
+
 def check_comparison(failures, folder):
     # The names of files that nobody else has: by them the processes are known again.
     small, large = folder / "small-peers", folder / "large-peers"
     commands = [server("--body", "1000", "--peers-file", str(small)),
                 # As a daemon: the command ends, what it started goes on.
                 "(" + server("--body", "60000", "--peers-file", str(large)) + ") & sleep 0.2"]
-    code, result = result_of("compare", "--server", commands[0], "--server", commands[1],
-                             "--scenario", "http-close", "--duration", "2s")
+    code, result = comparison_of("compare", "--server", commands[0], "--server", commands[1],
+                                 "--scenario", "http-close", "--resolution", "5%", "--max-time",
+                                 "2s")
     failures.equal((code, failed_verdicts(result)), (0, {}), "comparison: exit code, verdicts")
     comparison = result["comparison"]
     failures.equal(comparison["whose"], "the server's processes", "whose CPU")
@@ -39,6 +54,7 @@ def check_comparison(failures, folder):
                    (commands[0], [commands[1]]), "arms")
     for value in (comparison["baseline_value"], comparison["arms"][0]["value"]):
         failures.check(value > 0, f"CPU per connection: {value}")
+    check_looks(failures, comparison)
     ledger = result["scenarios"][0]["client"]
     failures.check(ledger["opened"] > 100, f"connections: {ledger['opened']}")
     failures.equal(ledger["finished"], ledger["opened"], "connections that finished")

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from ringchurn_testing import (Failures, RINGCHURN, environment, result_of, run_ringchurn)
+from ringchurn_testing import (Failures, RINGCHURN, comparison_of, environment, run_ringchurn)
 
 RUN = f"{RINGCHURN} run --layout single --duration 150ms --json -"
 
@@ -27,7 +27,7 @@ print(json.dumps(result))
 
 def gate(failures, what, code, verdict, *arguments):
     """The result's gate, once exit code and verdict are as expected."""
-    actual, result = result_of("gate", *arguments)
+    actual, result = comparison_of("gate", *arguments)
     failures.equal((actual, result["gate"]["verdict"]), (code, verdict), what)
     failures.check(result["gate"]["sentence"].startswith(verdict), result["gate"]["sentence"])
     return result["gate"]
@@ -42,8 +42,8 @@ def check_scenarios(failures):
     failures.equal((found["method"], found["requirements"][0]["ok"]), ("in-process", True),
                    "method, requirement")
     failures.check(found["ratio"]["ci_low"] > 1.05, f"ratio {found['ratio']}")
-    code, result = result_of("gate", "--baseline", "large.toml", "--candidate", "graceful",
-                             "--duration", "1s")
+    code, result = comparison_of("gate", "--baseline", "large.toml", "--candidate", "graceful",
+                                 "--duration", "1s")
     failures.equal((code, result["gate"]["verdict"]), (0, "fine"), "a byte against an upload")
     failures.check("comparison" in result and "scenarios" in result, "the account is not there")
 

@@ -40,10 +40,11 @@ class OptionsTest : public testing::Test {
 
   static void clear_environment() {
     for (const char* name :
-         {"ARMS",    "MIX",      "SCENARIO", "SET",      "CONNECTIONS", "DURATION", "CONCURRENCY",
-          "THREADS", "LAYOUT",   "FAMILY",   "LAB",      "SEED",        "JSON",     "CONFIG",
-          "ONLY",    "EXPLAIN",  "RUNS",     "ENGINE",   "FORMAT",      "SIDES",    "QUIET",
-          "SERVER",  "NO_COLOR", "PROGRESS", "INTERVAL", "JSONL",       "METRICS"}) {
+         {"ARMS",        "MIX",     "SCENARIO", "SET",        "CONNECTIONS", "DURATION",
+          "CONCURRENCY", "THREADS", "LAYOUT",   "FAMILY",     "LAB",         "SEED",
+          "JSON",        "CONFIG",  "ONLY",     "EXPLAIN",    "RUNS",        "ENGINE",
+          "FORMAT",      "SIDES",   "QUIET",    "SERVER",     "NO_COLOR",    "PROGRESS",
+          "INTERVAL",    "JSONL",   "METRICS",  "RESOLUTION", "MAX_TIME"}) {
       ::unsetenv(("RINGCHURN_" + std::string(name)).c_str());
     }
   }
@@ -430,6 +431,29 @@ TEST_F(OptionsTest, AMistakeInTheConfigFileNamesItsLine) {
   }
   // A flag does not excuse what the file says.
   EXPECT_THAT(error({"run", "--seed", "1", "--config", config("seed = -5\n")}), HasSubstr(":1: "));
+}
+
+TEST_F(OptionsTest, AResolutionHasALimitAndNoDuration) {
+  const auto plain = parse({"compare"});
+  EXPECT_FALSE(plain->resolution);
+  const auto half_a_percent = parse({"compare", "--resolution", "0.5%"});
+  EXPECT_DOUBLE_EQ(*half_a_percent->resolution, 0.005);
+  EXPECT_EQ(half_a_percent->duration, minutes(1));
+  const auto limited = parse({"sweep", "--scenario", "graceful", "--vary", "request=1,2",
+                              "--resolution", "0.005", "--max-time", "10s"});
+  EXPECT_DOUBLE_EQ(*limited->resolution, 0.005);
+  EXPECT_EQ(limited->duration, seconds(10));
+  EXPECT_THAT(error({"compare", "--resolution", "1%", "--duration", "5s"}),
+              HasSubstr("--duration and --resolution exclude each other"));
+  EXPECT_THAT(error({"compare", "--max-time", "5s"}), HasSubstr("max-time limits a --resolution"));
+  // A flag wins over what the file asks for in its place.
+  const char* file = config("[compare]\nduration = \"3s\"\n");
+  EXPECT_EQ(parse({"compare", "--config", file, "--resolution", "2%"})->duration, minutes(1));
+  for (const char* wrong : {"0.5", "0%", "-1%", "nan", "nan%", "1e-9", "21%", "1 %", "%", "1%%"}) {
+    EXPECT_THAT(error({"compare", fmt::format("--resolution={}", wrong).c_str()}),
+                HasSubstr("is not a resolution from 0.05% to 20%"))
+        << wrong;
+  }
 }
 
 TEST_F(OptionsTest, AConfigFileThatCannotBeReadIsTold) {

@@ -68,8 +68,10 @@ def check_quiet(failures):
     exit_code, text = Terminal(*SHORT_RUN, "--quiet").finish()
     failures.equal((exit_code, text), (0, ""), "--quiet on a terminal")
     done = run_ringchurn("compare", "--duration", "1s", "--quiet", "--json", "-")
-    failures.equal(done.stderr, "", "--quiet --json -: stderr")
-    failures.check("comparison" in parse_json(done.stdout), "--quiet --json -: no comparison")
+    result = parse_json(done.stdout)
+    failures.equal(done.stderr.count("\n"), len(failed_verdicts(result)),  # a busy machine voids it
+                   f"--quiet --json -: stderr: {done.stderr!r}")
+    failures.check("comparison" in result, "--quiet --json -: no comparison")
     done = run_ringchurn("atlas", "graceful", "--quiet", env=environment(RINGCHURN_QUIET="0"))
     failures.equal((done.returncode, done.stdout, done.stderr), (0, "", ""),
                    "--quiet of atlas, against RINGCHURN_QUIET=0")
@@ -101,7 +103,9 @@ def visible(text):
 
 def check_live_line(failures, command):
     exit_code, text = Terminal(command, "--duration", "1s").finish()
-    failures.equal(exit_code, 0, f"{command} on a terminal: exit code")
+    # A busy machine may void a comparison.
+    failures.check(exit_code in ((0, 3) if command == "compare" else (0,)),
+                   f"{command} on a terminal: exit code {exit_code}")
     live = [piece for piece in text.split("\r") if "in flight" in piece]
     failures.check(len(live) > 1, f"{command} on a terminal: live lines: {live}")
     for piece in live:

@@ -139,8 +139,43 @@ TEST(ReportJson, AComparisonHoldsEveryArmButTheBaseline) {
   EXPECT_EQ(arm["difference"], -4.91);
   EXPECT_EQ(arm["verdict"], "less");
   EXPECT_EQ(comparison["a_a"]["ratio"], 1.001);
-  EXPECT_NEAR(comparison["resolution"].get<double>(), 0.004, 1e-9);
+  EXPECT_EQ(arm["p_value"], nullptr) << "an older result";
+  EXPECT_EQ(comparison["resolution"],
+            json::parse(R"({"half_width": null, "minimum_detectable_effect": null, "asked": null,
+                            "reached": null, "max_time_s": null, "looks": []})"));
   EXPECT_EQ(comparison["blocks"], 248);
+}
+
+TEST(ReportJson, AResolutionHasItsLooks) {
+  CompareResult comparison = sample_comparison();
+  comparison.a_a_p_value = 0.7;
+  comparison.arms[1].p_value = 1e-12;
+  comparison.arms[1].p_holm = 2e-12;
+  comparison.arms[1].minimum_detectable_effect = 0.009;
+  comparison.resolution = {0.006, 0.009, 0.005, false, 10, {{8, 1.5, 0.02}, {83, 10.1, 0.006}}};
+  const json told = json::parse(compare_json(comparison))["comparison"];
+  EXPECT_EQ(told["a_a"]["p_value"], 0.7);
+  EXPECT_EQ(told["arms"][0]["p_value"], 1e-12);
+  EXPECT_EQ(told["arms"][0]["p_holm"], 2e-12);
+  EXPECT_EQ(told["arms"][0]["minimum_detectable_effect"], 0.009);
+  const json& resolution = told["resolution"];
+  EXPECT_EQ(resolution["half_width"], 0.006);
+  EXPECT_EQ(resolution["minimum_detectable_effect"], 0.009);
+  EXPECT_EQ(resolution["asked"], 0.005);
+  EXPECT_EQ(resolution["reached"], false);
+  EXPECT_EQ(resolution["max_time_s"], 10);
+  EXPECT_EQ(resolution["looks"].size(), 2u);
+  EXPECT_EQ(resolution["looks"][1],
+            json::parse(R"({"blocks": 83, "measured_s": 10.1, "half_width": 0.006})"));
+}
+
+TEST(ReportJson, AnArmDiffersOnlyIfItDoesAmongAllArms) {
+  CompareResult comparison = sample_comparison();
+  for (const auto& [p_holm, verdict] :
+       {std::pair{0.05, "less"}, std::pair{0.051, "no difference found"}}) {
+    comparison.arms[1].p_holm = p_holm;
+    EXPECT_EQ(json::parse(compare_json(comparison))["comparison"]["arms"][0]["verdict"], verdict);
+  }
 }
 
 TEST(ReportJson, AnArmsVerdictFollowsItsInterval) {

@@ -150,6 +150,17 @@ TEST(ReportText, CompareTellsArmsControlAndSentence) {
                                "graceful: 26.1 us\nagainst 31.0 us\n"));
 }
 
+TEST(ReportText, CompareTellsWhatItCouldHaveSeen) {
+  CompareResult comparison = sample_comparison();
+  EXPECT_THAT(compare_report(comparison, {}), Not(HasSubstr("smallest difference")));
+  comparison.resolution.minimum_detectable_effect = 0.00852;
+  EXPECT_THAT(compare_report(comparison, {false, 200}),
+              HasSubstr("such comparisons would have shown: 0.85%."));
+  comparison.arms.push_back(comparison.arms[1]);
+  EXPECT_THAT(compare_report(comparison, {false, 200}),
+              HasSubstr("0.85%, of the arm that varies most."));
+}
+
 TEST(ReportText, CompareWithoutAnAnswerGivesNone) {
   CompareResult comparison = sample_comparison();
   comparison.arms[1].ratio = comparison.arms[1].difference_us = comparison.a_a = std::nullopt;
@@ -192,6 +203,17 @@ TEST(ComparisonSentence, FindsNoDifferenceWhereTheIntervalIncludesOne) {
             "31.0 us against 31.0 us");
   EXPECT_THAT(comparison_sentence(arm("b", 31.0, Estimate{1.01, 1.0, 1.02}), graceful),
               HasSubstr("no difference found"));
+}
+
+TEST(ComparisonSentence, FindsNoDifferenceThatSoManyArmsShowByChance) {
+  ArmResult candidate = arm("b", 30.5, Estimate{0.982, 0.969, 0.995});
+  candidate.p_holm = 0.049;
+  const ArmResult graceful = arm("graceful", 31.04, {});
+  EXPECT_THAT(comparison_sentence(candidate, graceful), HasSubstr("b costs 1.8% (±1.3) less"));
+  candidate.p_holm = 0.081;
+  EXPECT_EQ(comparison_sentence(candidate, graceful),
+            "no difference found between b and graceful: -1.8% (95% interval -3.1% to -0.5%; among "
+            "so many arms chance does that, p 0.081 by Holm), 30.5 us against 31.0 us");
 }
 
 TEST(ComparisonSentence, GivesNoAnswerWithoutARatio) {

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <set>
 #include <string>
@@ -381,6 +382,69 @@ TEST(ComparisonVerdicts, AControlThatDiffersFromItselfAdvises) {
     EXPECT_THAT(control(verdicts).remedy, HasSubstr("once in 20 runs"));
     EXPECT_TRUE(trusted(verdicts));
   }
+}
+
+TEST(ComparisonVerdicts, AControlThatChanceDoesNotExplainVoidsTheAnswer) {
+  CompareResult result = sound_comparison();
+  result.a_a = Estimate{1.03, 1.02, 1.04};
+  result.a_a_p_value = 0.0011;
+  EXPECT_TRUE(trusted(judge_comparison(result)));
+  result.a_a_p_value = 0.001;
+  const std::vector<Verdict> verdicts = judge_comparison(result);
+  EXPECT_FALSE(trusted(verdicts));
+  EXPECT_THAT(control(verdicts).evidence, HasSubstr("1.020 to 1.040, p 0.001"));
+  EXPECT_THAT(control(verdicts).remedy, HasSubstr("once in 1,000 runs"));
+}
+
+TEST(ComparisonVerdicts, MuchStealVoidsAComparisonAndNotARun) {
+  Judged judged = sound();
+  judged.run.context.elapsed_s = 10;
+  judged.run.context.cpus = 2;
+  for (const auto& [steal_ns, is_void] : {std::pair{990'000'000U, false}, {1'010'000'000U, true}}) {
+    judged.facts.steal_ns = steal_ns;
+    EXPECT_TRUE(trusted(judge(judged.run, judged.facts)));
+    const std::vector<Verdict> verdicts = judge(judged.run, judged.facts, Judgement::comparison);
+    EXPECT_EQ(trusted(verdicts), !is_void);
+    const auto steal = std::find_if(verdicts.begin(), verdicts.end(), [](const Verdict& verdict) {
+      return verdict.name == "CPU is ours";
+    });
+    ASSERT_NE(steal, verdicts.end());
+    EXPECT_FALSE(steal->ok);
+    EXPECT_THAT(steal->remedy, HasSubstr(is_void ? "machine of your own" : "neighbours"));
+  }
+}
+
+CompareResult sought(double half_width, bool reached) {
+  CompareResult result = sound_comparison();
+  result.measured_s = 10;
+  result.resolution = {.half_width = half_width,
+                       .minimum_detectable_effect = 0.02,
+                       .asked = 0.005,
+                       .reached = reached,
+                       .max_time_s = 10,
+                       .looks = {{8, 1, 0.02}, {83, 10, half_width}}};
+  return result;
+}
+
+TEST(ComparisonVerdicts, AResolutionIsReachedOrTheTimeThatItWouldTakeIsTold) {
+  const Verdict reached = judge_comparison(sought(0.0049, true)).back();
+  EXPECT_EQ(reached.name, "resolution");
+  EXPECT_TRUE(reached.ok);
+  EXPECT_EQ(reached.evidence, "±0.5% asked, ±0.49% after 10.0 s and 2 looks");
+  EXPECT_THAT(reached.remedy, IsEmpty());
+  const Verdict missed = judge_comparison(sought(0.01, false)).back();
+  EXPECT_FALSE(missed.ok);
+  EXPECT_TRUE(missed.advisory) << "the answer has its interval all the same";
+  EXPECT_THAT(missed.remedy, HasSubstr("some 44 s"));  // four times as long, and a tenth
+}
+
+TEST(ComparisonVerdicts, AResolutionThatWasCutShortSaysWhy) {
+  CompareResult result = sought(0.01, false);
+  result.run.interrupted = true;
+  EXPECT_THAT(judge_comparison(result).back().remedy, HasSubstr("interrupted"));
+  result = sought(0.01, false);
+  result.resolution.half_width.reset();
+  EXPECT_THAT(judge_comparison(result).back().evidence, HasSubstr("too few for an interval"));
 }
 
 TEST(ComparisonVerdicts, AnIntervalThatEndsAtOneIncludesIt) {

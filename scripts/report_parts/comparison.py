@@ -17,15 +17,18 @@ def _verdict(low, high):
 
 
 def _forest_rows(result):
-    """(name, ratio, low, high) of every arm that has an interval."""
+    """(name, ratio, low, high, verdict) of every arm that has an interval. Among several arms an
+    interval that excludes 1 need not be a difference: the result's own verdict says."""
     comparison, gate = result.get("comparison"), result.get("gate")
     if comparison:
-        return [(arm["name"], arm["ratio"], arm["ci_low"], arm["ci_high"])
+        return [(arm["name"], arm["ratio"], arm["ci_low"], arm["ci_high"],
+                 arm["verdict"] or _verdict(arm["ci_low"], arm["ci_high"]))
                 for arm in comparison["arms"]
                 if None not in (arm["ratio"], arm["ci_low"], arm["ci_high"])]
     if gate and gate.get("ratio"):
         ratio = gate["ratio"]
-        return [(gate["candidate"], ratio["value"], ratio["ci_low"], ratio["ci_high"])]
+        return [(gate["candidate"], ratio["value"], ratio["ci_low"], ratio["ci_high"],
+                 _verdict(ratio["ci_low"], ratio["ci_high"]))]
     return []
 
 
@@ -46,8 +49,8 @@ def _draw_forest(sheet, rows, control, margin, baseline):
     """`control`: the A/A control's row, or None; `margin`: a gate's, or None."""
     axes = sheet.panel(44 * (len(rows) + bool(control)) + 10, below=44, left=8)
     name_length = 60 if sheet.is_wide else 20
-    for row, (name, ratio, low, high) in enumerate(rows):
-        _draw_interval(axes, row, ratio, low, high, *MARKS[_verdict(low, high)])
+    for row, (name, ratio, low, high, verdict) in enumerate(rows):
+        _draw_interval(axes, row, ratio, low, high, *MARKS[verdict])
         row_label(axes, row, shortened(name, name_length),
                   f"{percent(ratio)} {interval(low, high, percent)}")
     if control:
@@ -65,7 +68,7 @@ def _draw_forest(sheet, rows, control, margin, baseline):
 
 
 def _forest_sentence(rows, control, margin, baseline):
-    by_verdict = {verdict: [row[0] for row in rows if _verdict(*row[2:]) == verdict]
+    by_verdict = {verdict: [row[0] for row in rows if row[4] == verdict]
                   for verdict in MARKS}
     words = {"less": "cheaper than", "more": "dearer than",
              "no difference found": "not to be told from"}
