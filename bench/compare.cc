@@ -10,10 +10,14 @@
 #include <numeric>
 #include <optional>
 #include <set>
+#include <thread>
 
 #include "bench/account.h"
+#include "bench/bill.h"
 #include "bench/context.h"
+#include "bench/cpu_time.h"
 #include "bench/interrupt.h"
+#include "bench/lockstep.h"
 #include "bench/meter.h"
 #include "bench/progress.h"
 #include "bench/report_text.h"
@@ -64,12 +68,23 @@ struct Ground {
   }
 };
 
+/// The lockstep slices that an arm's bill needs beside its ordinary ones.
+struct BilledPlay {
+  Lockstep& lockstep;
+  const Scenario& scenario;
+  std::uint16_t index;  ///< of the scenario
+  std::size_t slot;     ///< where the ordinary slices are
+  std::vector<LockstepSlice> blocks{};
+};
+
 /// One arm as it is scheduled, and what its slices moved.
 struct Slot {
   Ground* ground;
   Mix mix;
   KernelCounters moved{};
-  std::uint64_t ended = 0;  ///< connections, lead-ins included, as `moved` has them
+  std::uint64_t ended = 0;               ///< connections, lead-ins included, as `moved` has them
+  std::uint64_t enters = 0, sleeps = 0;  ///< io_uring_enter calls and wake-ups, likewise
+  std::optional<BilledPlay> billed{};    ///< instead of ordinary slices
 };
 
 class Comparison {
@@ -83,6 +98,7 @@ class Comparison {
  private:
   void block(bool measured);
   void slice(std::size_t arm, bool measured);
+  void lockstep_slice(BilledPlay& billed, bool measured);
   bool is_cut_short() const;
   void tell(Progress& progress) const;
   ArmResult arm_result(std::size_t arm, const std::string& name) const;
@@ -108,29 +124,45 @@ Comparison::Comparison(const Options& options, std::vector<Slot> slots)
       blocks_(slots_.size()) {}
 
 void Comparison::slice(std::size_t arm, bool measured) {
-  auto& [ground, mix, moved, all_ended] = slots_[arm];
+  Slot& slot = slots_[arm];
+  if (slot.billed) return lockstep_slice(*slot.billed, measured);
+  const Ground& ground = *slot.ground;
   std::optional<SideNetwork::Visit> visit;
-  if (ground->network) visit.emplace(*ground->network);
-  Worker& worker = ground->worker;
-  const KernelCounters kernel_before = ground->counters();
+  if (ground.network) visit.emplace(*ground.network);
+  Worker& worker = ground.worker;
+  const KernelCounters kernel_before = ground.counters();
   const std::uint64_t all_ended_before = worker.client_ended();
-  worker.play(mix, {.connections = {}, .until = clock_ns() + slice_ns_ / kLeadInShare});
-  const std::uint64_t cpu_before = ground->cpu_ns();
+  const std::uint64_t enters_before = ground.link.enters.load(std::memory_order_relaxed);
+  const std::uint64_t sleeps_before = process_sleeps();
+  worker.play(slot.mix, {.connections = {}, .until = clock_ns() + slice_ns_ / kLeadInShare});
+  const std::uint64_t cpu_before = ground.cpu_ns();
   const std::uint64_t ended_before = worker.client_ended();
   const Nanoseconds began = clock_ns();
-  worker.play(mix, {.connections = {}, .until = began + slice_ns_});
+  worker.play(slot.mix, {.connections = {}, .until = began + slice_ns_});
   if (!measured) return;
-  const std::uint64_t cpu_ns = ground->cpu_ns() - cpu_before;
+  const std::uint64_t cpu_ns = ground.cpu_ns() - cpu_before;
   const std::uint64_t ended = worker.client_ended() - ended_before;
   measured_ns_ += clock_ns() - began;
   blocks_[arm].back().cost += static_cast<double>(cpu_ns);
   blocks_[arm].back().count += static_cast<double>(ended);
   if (began_ == 0) began_ = began;
-  moved += ground->counters().since(kernel_before);
-  all_ended += worker.client_ended() - all_ended_before;
+  slot.sleeps += process_sleeps() - sleeps_before;
+  slot.enters += ground.link.enters.load(std::memory_order_relaxed) - enters_before;
+  slot.moved += ground.counters().since(kernel_before);
+  slot.ended += worker.client_ended() - all_ended_before;
   slices_.push_back({static_cast<unsigned>(blocks_[arm].size() - 1), arm_of(arm),
                      static_cast<double>(began - began_) / 1e9, static_cast<double>(cpu_ns) / 1e3,
                      ended});
+}
+
+void Comparison::lockstep_slice(BilledPlay& billed, bool measured) {
+  billed.lockstep.play(billed.index, clock_ns() + slice_ns_ / kLeadInShare);
+  const Nanoseconds began = clock_ns();
+  const LockstepSlice slice = billed.lockstep.play(billed.index, began + slice_ns_);
+  if (!measured) return;
+  measured_ns_ += clock_ns() - began;
+  billed.blocks.resize(blocks_[kBaseline].size());
+  billed.blocks.back() += slice;
 }
 
 bool Comparison::is_cut_short() const {
@@ -150,6 +182,9 @@ void Comparison::block(bool measured) {
   if (measured && is_cut_short()) {  // a block is whole or is not
     for (auto& costs : blocks_) costs.pop_back();
     std::erase_if(slices_, [&](const Slice& slice) { return slice.block == blocks_[0].size(); });
+    for (Slot& slot : slots_) {
+      if (slot.billed) slot.billed->blocks.resize(blocks_[kBaseline].size());
+    }
   }
 }
 
@@ -198,6 +233,15 @@ ArmResult Comparison::arm_result(std::size_t arm, const std::string& name) const
   };
   result.segments_per_connection = per_connection("OutSegs");
   result.time_wait_per_connection = per_connection("TW");
+  const Slot& slot = slots_[arm];
+  if (slot.ended == 0) return result;
+  const auto ended = static_cast<double>(slot.ended);
+  if (const auto acks = pure_acks(slot.moved)) {
+    result.pure_acks_per_connection = static_cast<double>(*acks) / ended;
+  }
+  if (slot.ground->network) return result;  // a server's: what is counted below is the client's
+  result.syscalls_per_connection = static_cast<double>(slot.enters) / ended;
+  result.wake_ups_per_connection = static_cast<double>(slot.sleeps) / ended;
   return result;
 }
 
@@ -214,7 +258,7 @@ void Comparison::report(const std::vector<std::string>& names, CompareResult& re
   result.measured_s = static_cast<double>(measured_ns_) / 1e9;
   if (const auto control = against_baseline(kControl)) result.a_a = estimate(control->ratio, 1);
   result.arms.push_back(arm_result(kBaseline, names[0]));
-  for (std::size_t arm = kFirstCandidate; arm < slots_.size(); ++arm) {
+  for (std::size_t arm = kFirstCandidate; arm < slots_.size() && !slots_[arm].billed; ++arm) {
     ArmResult& candidate = result.arms.emplace_back(arm_result(arm, names[arm - kControl]));
     if (const auto comparison = against_baseline(arm)) {
       candidate.cpu_us_per_connection = comparison->candidate_cost / 1e3;
@@ -225,6 +269,12 @@ void Comparison::report(const std::vector<std::string>& names, CompareResult& re
       candidate.blocks_left_out =
           static_cast<unsigned>(comparison->candidate_outliers + comparison->baseline_outliers);
     }
+  }
+  for (const Slot& slot : slots_) {
+    if (!slot.billed) continue;
+    const BilledPlay& billed = *slot.billed;
+    result.arms[*arm_of(billed.slot)].bill =
+        make_bill(billed.scenario, blocks_[billed.slot], billed.blocks);
   }
 }
 
@@ -264,7 +314,7 @@ LoadFacts play(const Options& options, std::vector<Slot> slots,
                const std::vector<std::string>& names, CompareResult& result) {
   Comparison comparison(options, std::move(slots));
   LoadFacts facts;
-  Meter meter;
+  Meter meter(Meter::Caller::plays);
   const Nanoseconds began = clock_ns();
   comparison.measure(static_cast<Nanoseconds>(options.duration.count()));
   facts.elapsed_s = static_cast<double>(clock_ns() - began) / 1e9;
@@ -272,6 +322,69 @@ LoadFacts play(const Options& options, std::vector<Slot> slots,
   meter.stop(facts);
   return facts;
 }
+
+/// Listeners in the network of the servers, or here if they have none of their own.
+std::vector<Endpoint> endpoints_in(const SideNetwork* servers, const Options& options,
+                                   const Plan& plan, const Lab& lab) {
+  std::optional<SideNetwork::Visit> visit;
+  if (servers) visit.emplace(*servers);
+  return make_endpoints(plan.scenarios, servers ? servers->lab() : lab, domain(options.family),
+                        Worker::backlog(options.concurrency));
+}
+
+// -- bills ----------------------------------------------------------------------------------------
+
+/// What plays a comparison's lockstep slices. A mix has no bill: its scenarios each have one.
+class Billing {
+ public:
+  /// `endpoints`: of the plan's scenarios, and of nobody else.
+  Billing(const Options& options, const Plan& plan, std::vector<Endpoint> endpoints)
+      : plan_(plan), domain_(domain(options.family)), endpoints_(std::move(endpoints)) {
+    look_for_obstacles(options.concurrency);
+    lockstep_.emplace(plan.scenarios, endpoints_, options.concurrency, interrupted());
+  }
+
+  /// Behind those of the arms. All of them stand on `ground`.
+  void add_slots(Ground& ground, std::vector<Slot>& slots) {
+    for (std::size_t arm = 0; arm < plan_.arms.size(); ++arm) {
+      if (!obstacles_[arm].empty()) continue;
+      const std::uint16_t index = plan_.arms[arm].scenarios.front();
+      const std::size_t played_by = arm == 0 ? kBaseline : arm + kControl;
+      slots.push_back({&ground, plan_.arms[arm].mix(1)});
+      slots.back().billed.emplace(BilledPlay{*lockstep_, plan_.scenarios[index], index, played_by});
+    }
+  }
+
+  void finish(LoadFacts& facts, CompareResult& result) const {
+    facts.workers.push_back(lockstep_->report());
+    for (std::size_t i = 0; i < result.arms.size(); ++i) {
+      ArmResult& arm = result.arms[i];
+      if (!obstacles_[i].empty()) arm.bill = no_bill(arm.name, obstacles_[i]);
+      arm.bill->scenario = arm.name;
+      const int family = plan_.scenarios[plan_.arms[i].scenarios.front()].domain;
+      arm.bill->deferred =
+          deferred_cost(arm.time_wait_per_connection, family == 0 ? domain_ : family);
+    }
+  }
+
+ private:
+  /// In a trial whose connections are in nobody's account.
+  void look_for_obstacles(unsigned concurrency) {
+    Lockstep trial(plan_.scenarios, endpoints_, concurrency, interrupted());
+    for (const Arm& arm : plan_.arms) {
+      obstacles_.push_back(arm.scenarios.size() > 1
+                               ? "it is a mix: compare its scenarios to see their bills"
+                               : trial.obstacle(arm.scenarios.front()));
+    }
+    std::this_thread::sleep_for(kSettleTime);
+  }
+
+  const Plan& plan_;
+  int domain_;
+  std::vector<Endpoint> endpoints_;
+  std::vector<std::string> obstacles_;  ///< by arm
+  std::optional<Lockstep> lockstep_;
+};
 
 // -- servers as arms ------------------------------------------------------------------------------
 
@@ -312,18 +425,12 @@ CompareResult compare(const Options& options, const Plan& plan, const Lab& lab) 
   settings.stall_limit += plan.longest_rest_ns();
   std::optional<SideNetwork> servers;
   if (lab.kind == LabKind::veth) servers.emplace(SideNetwork::BeyondVeth{});
-  std::vector<Endpoint> endpoints;
-  {
-    std::optional<SideNetwork::Visit> visit;
-    if (servers) visit.emplace(*servers);
-    endpoints = make_endpoints(plan.scenarios, servers ? servers->lab() : lab,
-                               domain(options.family), Worker::backlog(options.concurrency));
-  }
+  const SideNetwork* listening = servers ? &*servers : nullptr;
+  const std::vector<Endpoint> endpoints = endpoints_in(listening, options, plan, lab);
   Link link;
   Worker worker(settings, plan.scenarios, endpoints, link, interrupted());
   ProcessCpuClock clock;
-  Ground ground{worker, link, nullptr, servers ? &*servers : nullptr,
-                [&clock] { return clock.now_ns(); }};
+  Ground ground{worker, link, nullptr, listening, [&clock] { return clock.now_ns(); }};
 
   std::vector<Slot> slots = {{&ground, plan.arms[0].mix(options.seed)}};
   std::vector<std::string> names;
@@ -331,9 +438,17 @@ CompareResult compare(const Options& options, const Plan& plan, const Lab& lab) 
     slots.push_back({&ground, arm.mix(options.seed + slots.size())});
     names.push_back(arm.name);
   }
+  std::optional<Billing> billing;
+  if (options.bill) {
+    billing.emplace(options, plan, endpoints_in(listening, options, plan, lab));
+    billing->add_slots(ground, slots);
+  }
+  // The trial of a bill is in no account.
+  const KernelCounters beyond = servers ? servers->moved() : KernelCounters();
   LoadFacts facts = play(options, std::move(slots), names, result);
   facts.workers.push_back(worker.report());
-  if (servers) facts.kernel += servers->moved();
+  if (servers) facts.kernel += servers->moved().since(beyond);
+  if (billing) billing->finish(facts, result);
   finish(plan, facts, result);
   return result;
 }

@@ -112,6 +112,7 @@ struct Options {
   unsigned runs = 20;               ///< atlas: connections of each scenario
   std::vector<std::string> sides;   ///< merge: the results of client and server, in either order
   Shell shell = Shell::bash;        ///< completion: whose
+  bool bill = false;                ///< run, compare: where the cost goes, part by part
   bool quiet = false;               ///< what fails, and nothing else
   bool no_color = false;            ///< of NO_COLOR, terminal_style() knows
   std::string recorded;             ///< export: the result

@@ -176,7 +176,9 @@ Cost read_cost(const JsonField& json) {
   cost.user_share = json["user_share"].number();
   cost.ksoftirqd_us = unless_null(json["ksoftirqd_us"], &JsonField::number);
   cost.segments_per_connection = json["segments_per_connection"].number();
+  cost.pure_acks_per_connection = read_younger(json, "pure_acks_per_connection");
   cost.time_wait_per_connection = json["time_wait_per_connection"].number();
+  cost.wake_ups_per_connection = read_younger(json, "wake_ups_per_connection");
   cost.syscalls_per_connection = json["syscalls_per_connection"].number();
   return cost;
 }
@@ -255,6 +257,11 @@ JsonField open_result(const std::string& path) {
       JsonField::read(path, "result of ringchurn", "give a file that ringchurn's --json wrote");
   require_version(path, json);
   return json;
+}
+
+std::optional<double> read_younger(const JsonField& json, const char* name) {
+  const auto field = json.find(name);
+  return field ? unless_null(*field, &JsonField::number) : std::nullopt;
 }
 
 Context read_origin(const JsonField& json) {

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/report_bill.h"
 #include "bench/requirement.h"
 #include "bench/sweep.h"
 
@@ -241,8 +242,16 @@ std::string cost(const RunResult& result, const TextStyle& style) {
   }
   table.add({"segments", grouped(cost.segments_per_connection, 2) + "   ",
              both ? "sent by both ends" : "sent from this network"});
+  if (cost.pure_acks_per_connection) {
+    table.add({"  acknowledgements", grouped(*cost.pure_acks_per_connection, 2) + "   ",
+               "of them, without anything else"});
+  }
   table.add({"TIME_WAIT", grouped(cost.time_wait_per_connection, 2) + "   ", "sockets made"});
   table.add({"io_uring_enter", grouped(cost.syscalls_per_connection, 2) + "   ", "system calls"});
+  if (cost.wake_ups_per_connection) {
+    table.add({"wake-ups", grouped(*cost.wake_ups_per_connection, 2) + "   ",
+               "of threads that play, io-wq workers included"});
+  }
   const std::string whose = result.merged ? "both processes" : "the whole process";
   return section("COST OF A CONNECTION, CPU of " + whose, table, style);
 }
@@ -375,6 +384,29 @@ std::string arms(const CompareResult& result, const TextStyle& style) {
                  table.text(style) + wrap("  " + method, style.width, 2), style);
 }
 
+/// What else a connection of each arm does; only where the arms are both ends.
+std::string beside(const CompareResult& result, const TextStyle& style) {
+  if (std::none_of(result.arms.begin(), result.arms.end(),
+                   [](const ArmResult& arm) { return arm.bill.has_value(); })) {
+    return "";
+  }
+  Table table({{"arm", false, true},
+               {"segments", true},
+               {"acknowledgements", true},
+               {"TIME_WAIT", true},
+               {"io_uring_enter", true},
+               {"wake-ups", true}});
+  const auto number = [](const std::optional<double>& figure) {
+    return figure ? grouped(*figure, 2) : "-";
+  };
+  for (const ArmResult& arm : result.arms) {
+    table.add({arm.name, number(arm.segments_per_connection), number(arm.pure_acks_per_connection),
+               number(arm.time_wait_per_connection), number(arm.syscalls_per_connection),
+               number(arm.wake_ups_per_connection)});
+  }
+  return section("BESIDE IT, per connection", table, style);
+}
+
 std::string points(const CompareResult& result, const TextStyle& style) {
   if (!result.sweep) return "";
   return section("THE SWEEP", sweep_table(*result.sweep, style), style);
@@ -450,7 +482,8 @@ std::string run_report(const RunResult& result, const TextStyle& style) {
       result.open_loop ? pace(*result.open_loop, measured_s(result.context), style) : "";
   return (result.merged ? header(title, result.context.command, *result.merged, style)
                         : header(title, result.context, style)) +
-         account(result, style) + loop + cost(result, style) + server(result, style) +
+         account(result, style) + loop + cost(result, style) +
+         bills_text(result.bills, true, style) + server(result, style) +
          verdicts(result.verdicts, style) + '\n' + conclusion(result, style);
 }
 
@@ -461,6 +494,7 @@ std::string compare_report(const CompareResult& result, const TextStyle& style) 
   }
   std::string text = header(shorten(printable(names), style.width), result.run.context, style) +
                      account(result.run, style) + arms(result, style) + points(result, style) +
+                     beside(result, style) + bills_text(bills_of(result), false, style) +
                      verdicts(result.run.verdicts, style) + '\n' + conclusion(result.run, style);
   std::string_view sentences = result.sentence;  // one a line
   while (!sentences.empty()) {

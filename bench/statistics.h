@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace ringchurn {
 
@@ -66,6 +67,10 @@ inline constexpr std::size_t kMinBlocks = 8;
 std::optional<CostComparison> compare_costs(std::span<const BlockCost> candidate,
                                             std::span<const BlockCost> baseline,
                                             const Bootstrap& bootstrap = {});
+
+/// Which blocks compare_costs() takes: false for its outliers. Empty if it has no answer.
+std::vector<bool> ordinary_blocks(std::span<const BlockCost> candidate,
+                                  std::span<const BlockCost> baseline);
 
 /// The probability that a standard normal variable is at most x.
 double normal_cdf(double x);

@@ -497,6 +497,11 @@ TEST_F(OptionsTest, AFlagIsTrueUnlessASourceSaysOtherwise) {
   EXPECT_TRUE(parse({"run", "--quiet", "--no-color"})->quiet);
   EXPECT_TRUE(parse({"scenarios", "--no-color"})->no_color);
   EXPECT_FALSE(parse({"run", "--quiet=false"})->quiet);
+  EXPECT_FALSE(parse({"compare"})->bill);
+  EXPECT_TRUE(parse({"compare", "--bill"})->bill);
+  EXPECT_TRUE(parse({"run", "--bill"})->bill);
+  EXPECT_THAT(error({"compare", "--bill", "--server", "a", "--server", "b"}),
+              HasSubstr("leave --bill out"));
   EXPECT_THAT(error({"run", "--quiet=loud"}), HasSubstr("--quiet: 'loud' is not known; give true"));
   EXPECT_THAT(error({"run", "--quiet", "--quiet"}), HasSubstr("give it once"));
   EXPECT_THAT(error({"atlas", "--explain", "graceful", "--quiet"}), HasSubstr("leave --quiet out"));
