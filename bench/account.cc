@@ -150,7 +150,13 @@ Cost cost_of(const MeasuredPart& facts) {
   }
   if (facts.ksoftirqd_ns) cost.ksoftirqd_us = each_us(*facts.ksoftirqd_ns);
   cost.segments_per_connection = each("OutSegs");
+  if (const auto acks = pure_acks(facts.kernel)) {
+    cost.pure_acks_per_connection = static_cast<double>(*acks) / connections;
+  }
   cost.time_wait_per_connection = each("TW");
+  if (facts.wake_ups) {
+    cost.wake_ups_per_connection = static_cast<double>(*facts.wake_ups) / connections;
+  }
   cost.syscalls_per_connection = static_cast<double>(facts.ring_enters) / connections;
   return cost;
 }

@@ -23,7 +23,8 @@ struct Metered {
   std::optional<std::uint64_t> client_cpu_ns, server_cpu_ns;  ///< threads of one end only
   std::optional<std::uint64_t> ksoftirqd_ns;
   std::optional<std::uint64_t> steal_ns;
-  bool irq_time_accounting = false;  ///< softirq work is not on any process's clock
+  std::optional<std::uint64_t> wake_ups;  ///< of the threads that play
+  bool irq_time_accounting = false;       ///< softirq work is not on any process's clock
   KernelCounters kernel;  ///< deltas, read after everything had settled, of all networks together
 };
 

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "bench/atlas.h"
+#include "bench/bill.h"
 #include "bench/catalogue.h"
 #include "bench/compare.h"
 #include "bench/completion.h"
@@ -147,7 +148,9 @@ ExitCode perform_run(const Options& options) {
   Site site;
   site.lab = prepare(options, plan);
   site.metrics = metrics.get();
-  return conclude(options, run(options, plan, site));
+  RunResult result = run(options, plan, site);
+  if (options.bill) result.bills = measure_bills(options, plan, site.lab);
+  return conclude(options, result);
 }
 
 ExitCode perform_drive(const Options& options) {

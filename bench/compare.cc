@@ -10,10 +10,14 @@
 #include <numeric>
 #include <optional>
 #include <set>
+#include <thread>
 
 #include "bench/account.h"
+#include "bench/bill.h"
 #include "bench/context.h"
+#include "bench/cpu_time.h"
 #include "bench/interrupt.h"
+#include "bench/lockstep.h"
 #include "bench/meter.h"
 #include "bench/progress.h"
 #include "bench/report_text.h"
@@ -67,6 +71,15 @@ struct Ground {
   }
 };
 
+/// Listeners in the network of the servers, or here if they have none of their own.
+std::vector<Endpoint> endpoints_in(const SideNetwork* servers, const Options& options,
+                                   const Plan& plan, const Lab& lab) {
+  std::optional<SideNetwork::Visit> visit;
+  if (servers) visit.emplace(*servers);
+  return make_endpoints(plan.scenarios, servers ? servers->lab() : lab, domain(options.family),
+                        Worker::backlog(options.concurrency));
+}
+
 /// Where both ends of every connection are on this thread.
 struct Home {
   const Options& options;
@@ -75,12 +88,7 @@ struct Home {
   const SideNetwork* servers;  ///< where the listeners are; null: in the lab
   std::optional<int> sqpoll_cpu;
 
-  std::vector<Endpoint> endpoints() const {
-    std::optional<SideNetwork::Visit> visit;
-    if (servers) visit.emplace(*servers);
-    return make_endpoints(plan.scenarios, servers ? servers->lab() : lab, domain(options.family),
-                          Worker::backlog(options.concurrency));
-  }
+  std::vector<Endpoint> endpoints() const { return endpoints_in(servers, options, plan, lab); }
 
   Worker::Settings settings(const Ways& ways) const {
     Worker::Settings settings{Worker::Ends::both, options.concurrency};
@@ -108,12 +116,23 @@ struct HomeGround {
   Ground ground;
 };
 
+/// The lockstep slices that an arm's bill needs beside its ordinary ones.
+struct BilledPlay {
+  Lockstep& lockstep;
+  const Scenario& scenario;
+  std::uint16_t index;  ///< of the scenario
+  std::size_t slot;     ///< where the ordinary slices are
+  std::vector<LockstepSlice> blocks{};
+};
+
 /// One arm as it is scheduled, and what its slices moved.
 struct Slot {
   Ground* ground;
   Mix mix;
   KernelCounters moved{};
-  std::uint64_t ended = 0;  ///< connections, lead-ins included, as `moved` has them
+  std::uint64_t ended = 0;               ///< connections, lead-ins included, as `moved` has them
+  std::uint64_t enters = 0, sleeps = 0;  ///< io_uring_enter calls and wake-ups, likewise
+  std::optional<BilledPlay> billed{};    ///< instead of ordinary slices
 };
 
 class Comparison {
@@ -127,11 +146,14 @@ class Comparison {
  private:
   void block(bool measured);
   void slice(std::size_t arm, bool measured);
+  void lockstep_slice(BilledPlay& billed, bool measured);
   bool is_cut_short() const;
   bool is_enough();
+  std::size_t candidates_end() const;
   void tell(Progress& progress) const;
   std::vector<BlockCost> whole_baseline() const;
   ArmResult arm_result(std::initializer_list<std::size_t> slots, const std::string& name) const;
+  void tell_bills(CompareResult& result) const;
   void tell_difference(std::size_t arm, ArmResult& candidate) const;
   std::optional<CostComparison> against_baseline(std::size_t arm) const;
 
@@ -161,29 +183,45 @@ Comparison::Comparison(const Options& options, std::vector<Slot> slots)
 }
 
 void Comparison::slice(std::size_t arm, bool measured) {
-  auto& [ground, mix, moved, all_ended] = slots_[arm];
+  Slot& slot = slots_[arm];
+  if (slot.billed) return lockstep_slice(*slot.billed, measured);
+  const Ground& ground = *slot.ground;
   std::optional<SideNetwork::Visit> visit;
-  if (ground->network) visit.emplace(*ground->network);
-  Worker& worker = ground->worker;
-  const KernelCounters kernel_before = ground->counters();
+  if (ground.network) visit.emplace(*ground.network);
+  Worker& worker = ground.worker;
+  const KernelCounters kernel_before = ground.counters();
   const std::uint64_t all_ended_before = worker.client_ended();
-  worker.play(mix, {.connections = {}, .until = clock_ns() + slice_ns_ / kLeadInShare});
-  const std::uint64_t cpu_before = ground->cpu_ns();
+  const std::uint64_t enters_before = ground.link.enters.load(std::memory_order_relaxed);
+  const std::uint64_t sleeps_before = process_sleeps();
+  worker.play(slot.mix, {.connections = {}, .until = clock_ns() + slice_ns_ / kLeadInShare});
+  const std::uint64_t cpu_before = ground.cpu_ns();
   const std::uint64_t ended_before = worker.client_ended();
   const Nanoseconds began = clock_ns();
-  worker.play(mix, {.connections = {}, .until = began + slice_ns_});
+  worker.play(slot.mix, {.connections = {}, .until = began + slice_ns_});
   if (!measured) return;
-  const std::uint64_t cpu_ns = ground->cpu_ns() - cpu_before;
+  const std::uint64_t cpu_ns = ground.cpu_ns() - cpu_before;
   const std::uint64_t ended = worker.client_ended() - ended_before;
   measured_ns_ += clock_ns() - began;
   blocks_[arm].back().cost += static_cast<double>(cpu_ns);
   blocks_[arm].back().count += static_cast<double>(ended);
   if (began_ == 0) began_ = began;
-  moved += ground->counters().since(kernel_before);
-  all_ended += worker.client_ended() - all_ended_before;
+  slot.sleeps += process_sleeps() - sleeps_before;
+  slot.enters += ground.link.enters.load(std::memory_order_relaxed) - enters_before;
+  slot.moved += ground.counters().since(kernel_before);
+  slot.ended += worker.client_ended() - all_ended_before;
   slices_.push_back({static_cast<unsigned>(blocks_[arm].size() - 1), arm_of(arm),
                      static_cast<double>(began - began_) / 1e9, static_cast<double>(cpu_ns) / 1e3,
                      ended});
+}
+
+void Comparison::lockstep_slice(BilledPlay& billed, bool measured) {
+  billed.lockstep.play(billed.index, clock_ns() + slice_ns_ / kLeadInShare);
+  const Nanoseconds began = clock_ns();
+  const LockstepSlice slice = billed.lockstep.play(billed.index, began + slice_ns_);
+  if (!measured) return;
+  measured_ns_ += clock_ns() - began;
+  billed.blocks.resize(blocks_[kBaseline].size());
+  billed.blocks.back() += slice;
 }
 
 bool Comparison::is_cut_short() const {
@@ -203,6 +241,9 @@ void Comparison::block(bool measured) {
   if (measured && is_cut_short()) {  // a block is whole or is not
     for (auto& costs : blocks_) costs.pop_back();
     std::erase_if(slices_, [&](const Slice& slice) { return slice.block == blocks_[0].size(); });
+    for (Slot& slot : slots_) {
+      if (slot.billed) slot.billed->blocks.resize(blocks_[kBaseline].size());
+    }
   }
 }
 
@@ -219,12 +260,20 @@ void Comparison::tell(Progress& progress) const {
 }
 
 /// After a block. Looks, if there is a goal and the schedule says so.
+/// Behind the arms stand the lockstep slices of their bills.
+std::size_t Comparison::candidates_end() const {
+  const auto is_billed = [](const Slot& slot) { return slot.billed.has_value(); };
+  return static_cast<std::size_t>(std::find_if(slots_.begin(), slots_.end(), is_billed) -
+                                  slots_.begin());
+}
+
 bool Comparison::is_enough() {
   const std::size_t measured = blocks_[kBaseline].size();
   if (measured < kMinBlocks) return false;
   const bool is_over = measured_ns_ >= limit_ns_;
   if (!goal_ || (!is_over && !goal_->is_due(measured))) return is_over;
-  const std::span candidates = std::span(blocks_).subspan(kFirstCandidate);
+  const std::span candidates =
+      std::span(blocks_).subspan(kFirstCandidate, candidates_end() - kFirstCandidate);
   return goal_->look(candidates, whole_baseline(), static_cast<double>(measured_ns_) / 1e9) ||
          is_over;
 }
@@ -256,26 +305,32 @@ ArmResult Comparison::arm_result(std::initializer_list<std::size_t> slots,
                                  const std::string& name) const {
   ArmResult result;
   result.name = name;
-  double cost = 0, count = 0;
+  double cost = 0, count = 0, ended = 0, enters = 0, sleeps = 0;
   KernelCounters moved{};
-  std::uint64_t ended = 0;
-  for (const std::size_t slot : slots) {
-    for (const BlockCost& block : blocks_[slot]) {
+  for (const std::size_t number : slots) {
+    for (const BlockCost& block : blocks_[number]) {
       cost += block.cost;
       count += block.count;
     }
-    moved += slots_[slot].moved;
-    ended += slots_[slot].ended;
+    const Slot& slot = slots_[number];
+    moved += slot.moved;
+    ended += static_cast<double>(slot.ended);
+    enters += static_cast<double>(slot.enters);
+    sleeps += static_cast<double>(slot.sleeps);
   }
   result.connections = static_cast<std::uint64_t>(count);
   result.cpu_us_per_connection = count > 0 ? cost / count / 1e3 : 0;
-  const auto per_connection = [&](const char* counter) -> std::optional<double> {
-    const auto sum = moved[counter];
-    if (!sum || ended == 0) return std::nullopt;
-    return static_cast<double>(*sum) / static_cast<double>(ended);
+  if (ended == 0) return result;
+  const auto per_connection = [&](const std::optional<std::uint64_t>& sum) {
+    return sum ? std::optional(static_cast<double>(*sum) / ended) : std::nullopt;
   };
-  result.segments_per_connection = per_connection("OutSegs");
-  result.time_wait_per_connection = per_connection("TW");
+  result.segments_per_connection = per_connection(moved["OutSegs"]);
+  result.time_wait_per_connection = per_connection(moved["TW"]);
+  result.pure_acks_per_connection = per_connection(pure_acks(moved));
+  // A server's arm: what is counted below is the client's.
+  if (slots_[*slots.begin()].ground->network) return result;
+  result.syscalls_per_connection = enters / ended;
+  result.wake_ups_per_connection = sleeps / ended;
   return result;
 }
 
@@ -329,13 +384,23 @@ void Comparison::report(const std::vector<std::string>& names, CompareResult& re
     result.a_a_p_value = control->p_value;
   }
   result.arms.push_back(arm_result({kBaseline, kControl}, names[0]));
-  for (std::size_t arm = kFirstCandidate; arm < slots_.size(); ++arm) {
+  for (std::size_t arm = kFirstCandidate; arm < candidates_end(); ++arm) {
     tell_difference(arm, result.arms.emplace_back(arm_result({arm}, names[arm - kControl])));
   }
   tell_resolution(result);
+  tell_bills(result);
   if (!goal_) return;
   result.resolution.reached = goal_->is_reached();
   result.resolution.looks = goal_->looks();
+}
+
+void Comparison::tell_bills(CompareResult& result) const {
+  for (const Slot& slot : slots_) {
+    if (!slot.billed) continue;
+    const BilledPlay& billed = *slot.billed;
+    result.arms[*arm_of(billed.slot)].bill =
+        make_bill(billed.scenario, blocks_[billed.slot], billed.blocks);
+  }
 }
 
 /// What share of all connections each scenario had: the schedule decides, not a mix.
@@ -374,7 +439,7 @@ LoadFacts play(const Options& options, std::vector<Slot> slots,
                const std::vector<std::string>& names, CompareResult& result) {
   Comparison comparison(options, std::move(slots));
   LoadFacts facts;
-  Meter meter;
+  Meter meter(Meter::Caller::plays);
   const Nanoseconds began = clock_ns();
   comparison.measure();
   facts.elapsed_s = static_cast<double>(clock_ns() - began) / 1e9;
@@ -386,6 +451,65 @@ LoadFacts play(const Options& options, std::vector<Slot> slots,
   }
   return facts;
 }
+
+// -- bills ----------------------------------------------------------------------------------------
+
+/// What plays a comparison's lockstep slices. A mix has no bill, its scenarios have; and an arm
+/// that uses io_uring in other ways has none.
+class Billing {
+ public:
+  /// `endpoints`: of the plan's scenarios, and of nobody else.
+  Billing(const Options& options, const Plan& plan, std::vector<Endpoint> endpoints)
+      : plan_(plan), domain_(domain(options.family)), endpoints_(std::move(endpoints)) {
+    look_for_obstacles(options.concurrency);
+    lockstep_.emplace(plan.scenarios, endpoints_, options.concurrency, interrupted());
+  }
+
+  /// Behind those of the arms. All of them stand on `ground`.
+  void add_slots(Ground& ground, std::vector<Slot>& slots) {
+    for (std::size_t arm = 0; arm < plan_.arms.size(); ++arm) {
+      if (!obstacles_[arm].empty()) continue;
+      const std::uint16_t index = plan_.arms[arm].scenarios.front();
+      const std::size_t played_by = arm == 0 ? kBaseline : arm + kControl;
+      slots.push_back({&ground, plan_.arms[arm].mix(1)});
+      slots.back().billed.emplace(BilledPlay{*lockstep_, plan_.scenarios[index], index, played_by});
+    }
+  }
+
+  void finish(LoadFacts& facts, CompareResult& result) const {
+    facts.workers.push_back(lockstep_->report());
+    for (std::size_t i = 0; i < result.arms.size(); ++i) {
+      ArmResult& arm = result.arms[i];
+      if (!obstacles_[i].empty()) arm.bill = no_bill(arm.name, obstacles_[i]);
+      arm.bill->scenario = arm.name;
+      const int family = plan_.scenarios[plan_.arms[i].scenarios.front()].domain;
+      arm.bill->deferred =
+          deferred_cost(arm.time_wait_per_connection, family == 0 ? domain_ : family);
+    }
+  }
+
+ private:
+  /// In a trial whose connections are in nobody's account.
+  void look_for_obstacles(unsigned concurrency) {
+    Lockstep trial(plan_.scenarios, endpoints_, concurrency, interrupted());
+    for (const Arm& arm : plan_.arms) {
+      if (arm.scenarios.size() > 1) {
+        obstacles_.push_back("it is a mix: compare its scenarios to see their bills");
+      } else if (arm.ways != Ways{}) {
+        obstacles_.push_back("lockstep is played in the default way to use io_uring alone");
+      } else {
+        obstacles_.push_back(trial.obstacle(arm.scenarios.front()));
+      }
+    }
+    std::this_thread::sleep_for(kSettleTime);
+  }
+
+  const Plan& plan_;
+  int domain_;
+  std::vector<Endpoint> endpoints_;
+  std::vector<std::string> obstacles_;  ///< by arm
+  std::optional<Lockstep> lockstep_;
+};
 
 // -- servers as arms ------------------------------------------------------------------------------
 
@@ -431,7 +555,8 @@ CompareResult compare(const Options& options, const Plan& plan, const Lab& lab) 
   }
   std::optional<SideNetwork> servers;
   if (lab.kind == LabKind::veth) servers.emplace(SideNetwork::BeyondVeth{});
-  const Home home{options, plan, lab, servers ? &*servers : nullptr, sqpoll_cpu};
+  const SideNetwork* listening = servers ? &*servers : nullptr;
+  const Home home{options, plan, lab, listening, sqpoll_cpu};
   ProcessCpuClock clock;
   std::list<HomeGround> grounds;  // arms that are played in the same ways share one
   const auto ground_of = [&](const Arm& arm) {
@@ -448,12 +573,20 @@ CompareResult compare(const Options& options, const Plan& plan, const Lab& lab) 
     slots.push_back({ground_of(arm), arm.mix(options.seed + slots.size())});
     names.push_back(arm.name);
   }
+  std::optional<Billing> billing;
+  if (options.bill) {
+    billing.emplace(options, plan, endpoints_in(listening, options, plan, lab));
+    billing->add_slots(*slots.front().ground, slots);
+  }
+  // The trial of a bill is in no account.
+  const KernelCounters beyond = servers ? servers->moved() : KernelCounters();
   LoadFacts facts = play(options, std::move(slots), names, result);
   for (const HomeGround& ground : grounds) {
     facts.workers.push_back(ground.worker.report());
     facts.workers.back().group = static_cast<unsigned>(facts.workers.size());
   }
-  if (servers) facts.kernel += servers->moved();
+  if (servers) facts.kernel += servers->moved().since(beyond);
+  if (billing) billing->finish(facts, result);
   finish(plan, facts, result);
   return result;
 }

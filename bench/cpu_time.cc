@@ -42,6 +42,12 @@ std::uint64_t nanoseconds(const timeval& time) {
          static_cast<std::uint64_t>(time.tv_usec) * 1'000;
 }
 
+std::uint64_t sleeps(int whose) {
+  rusage usage{};
+  getrusage(whose, &usage);
+  return static_cast<std::uint64_t>(usage.ru_nvcsw);
+}
+
 std::string first_line(const std::filesystem::path& path) {
   std::ifstream file(path);
   std::string line;
@@ -80,6 +86,10 @@ CpuSplit process_cpu_split() {
   getrusage(RUSAGE_SELF, &usage);
   return {nanoseconds(usage.ru_utime), nanoseconds(usage.ru_stime)};
 }
+
+std::uint64_t process_sleeps() { return sleeps(RUSAGE_SELF); }
+
+std::uint64_t thread_sleeps() { return sleeps(RUSAGE_THREAD); }
 
 KsoftirqdClock::KsoftirqdClock() {
   std::error_code ignored;

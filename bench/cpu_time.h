@@ -59,6 +59,12 @@ struct CpuSplit {
 };
 CpuSplit process_cpu_split();
 
+/// How often threads went to sleep of their own accord, each of which is a wake-up later (voluntary
+/// context switches, getrusage): of all threads of the process, those that have ended included
+/// (io-wq workers are among them), and of the calling thread.
+std::uint64_t process_sleeps();
+std::uint64_t thread_sleeps();
+
 /// The CPU time of the machine's ksoftirqd threads. Packets land there when softirq work outgrows
 /// its budget, and then no process is charged for them; a benchmark must say how much that was.
 /// The figure counts everybody's packets, not this process's alone.

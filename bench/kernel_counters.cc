@@ -106,6 +106,18 @@ KernelCounters& KernelCounters::operator+=(const KernelCounters& other) {
   return *this;
 }
 
+std::optional<std::uint64_t> pure_acks(const KernelCounters& moved) {
+  const auto sent = moved["OutSegs"];
+  std::uint64_t others = 0;
+  for (const char* name : {"ActiveOpens", "PassiveOpens", "TCPOrigDataSent", "OutRsts"}) {
+    const auto count = moved[name];
+    if (!count) return std::nullopt;
+    others += *count;
+  }
+  if (!sent || *sent < others) return std::nullopt;
+  return *sent - others;
+}
+
 TcpSockets TcpSockets::read() {
   std::string sockstat6;
   try {

@@ -53,6 +53,13 @@ class KernelCounters {
   Map counters_;
 };
 
+/// The acknowledgements that carried nothing, of the segments that `moved` counts as sent: OutSegs
+/// without ActiveOpens (a SYN each), PassiveOpens (a SYN-ACK each), TCPOrigDataSent (data and FINs)
+/// and OutRsts. OutSegs has no retransmissions. Exact where every handshake was completed or
+/// refused; SYN-ACKs of others count as acknowledgements. nullopt if a counter is missing, or if
+/// they contradict each other.
+std::optional<std::uint64_t> pure_acks(const KernelCounters& moved);
+
 /// The TCP sockets that exist at this moment, from /proc/net/sockstat and sockstat6. nullopt where
 /// the file does not say. Which of them belong to the namespace: sockstat_seq_show() in Linux's
 /// net/ipv4/proc.c.

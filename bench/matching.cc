@@ -47,9 +47,9 @@ std::string disorder(const Scenario& scenario, std::size_t index, const Ends& en
                        grouped(MomentLog::kMost));
   }
   if (!scenario.has_server()) return "";
-  if (ends.clients.empty() || ends.servers.empty()) return "its ends were two processes";
+  if (ends.clients.empty() || ends.servers.empty()) return "the ends were two processes";
   if (ends.clients.size() > 1 || ends.servers.size() > 1) {
-    return "several threads share its listeners";
+    return "several threads share the listeners";
   }
   const ScenarioRecord& client = ends.clients.front()->client[index];
   const ScenarioRecord& server = ends.servers.front()->server[index];
@@ -81,8 +81,9 @@ void add_pair(const Moments& client, const Moments& server, Teardowns& to) {
   const Moments& passive = is_client_first ? server : client;
   ++to.matched.connections;
   to.step.record(active.completed - active.issued);
-  // What was heard before is not of this teardown: a third party's RST, for one.
-  if (passive.heard >= active.issued) to.heard.record(passive.heard - active.issued);
+  // What was heard before is not of this teardown: a third party's RST, for one. What follows from
+  // an issue is always later, since the clock is looked at again before completions are taken.
+  if (passive.heard > active.issued) to.heard.record(passive.heard - active.issued);
   if (client.gone == 0 || server.gone == 0) return;
   to.gone.record(std::max(client.gone, server.gone) - active.issued);
 }
@@ -102,7 +103,7 @@ void add_own_steps(unsigned index, const Ends& ends, Teardowns& to) {
   for (const WorkerReport* worker : ends.clients) {
     if (!worker->client_moments) continue;
     for (const Moments& own : worker->client_moments->all(index, Side::client)) {
-      const bool is_first = own.heard == 0 || own.heard >= own.issued;
+      const bool is_first = own.heard == 0 || own.heard > own.issued;
       if (own.issued != 0 && is_first) to.step.record(own.completed - own.issued);
     }
   }

@@ -118,9 +118,19 @@ std::optional<double> join_ksoftirqd(const RunResult& client, const RunResult& s
   return *ours + *theirs * server_share;
 }
 
+/// Sides of one network have both counted all of them.
+std::optional<double> join_pure_acks(const RunResult& client, const RunResult& server,
+                                     double server_share, bool is_shared) {
+  const auto& [ours, theirs] =
+      std::tie(client.cost.pure_acks_per_connection, server.cost.pure_acks_per_connection);
+  if (!ours || !theirs) return std::nullopt;
+  return (is_shared ? 0 : *ours) + *theirs * server_share;
+}
+
 /// Each side's figures are per connection that ended there; here all are per connection that ended
 /// at the client.
-Cost join_costs(const RunResult& client, const RunResult& server, const KernelCounters& counted) {
+Cost join_costs(const RunResult& client, const RunResult& server, const KernelCounters& counted,
+                bool same_network) {
   const Cost& ours = client.cost;
   const Cost& theirs = server.cost;
   Cost cost;
@@ -142,6 +152,11 @@ Cost join_costs(const RunResult& client, const RunResult& server, const KernelCo
   cost.ksoftirqd_us = join_ksoftirqd(client, server, share);
   cost.segments_per_connection = static_cast<double>(counted["OutSegs"].value_or(0)) / connections;
   cost.time_wait_per_connection = static_cast<double>(counted["TW"].value_or(0)) / connections;
+  cost.pure_acks_per_connection = join_pure_acks(client, server, share, same_network);
+  if (ours.wake_ups_per_connection && theirs.wake_ups_per_connection) {
+    cost.wake_ups_per_connection =
+        *ours.wake_ups_per_connection + *theirs.wake_ups_per_connection * share;
+  }
   cost.syscalls_per_connection =
       ours.syscalls_per_connection + theirs.syscalls_per_connection * share;
   return cost;
@@ -194,6 +209,10 @@ Context join_contexts(const Context& client, const Context& server, const std::s
   context.host.clear();
   context.network.clear();
   if (server.lab == "host") context.lab = server.lab;
+  if (server.ways != client.ways) {
+    const auto told = [](const std::string& ways) { return ways.empty() ? "default" : ways; };
+    context.ways = fmt::format("{} (client), {} (server)", told(client.ways), told(server.ways));
+  }
   return context;
 }
 
@@ -228,7 +247,7 @@ RunResult merge(const ResultFile& one, const ResultFile& other, const std::strin
   result.interrupted = client.interrupted || server.interrupted;
   join_scenarios(client, server, result);
   const KernelCounters counted = join_counters(client, server, result);
-  result.cost = join_costs(client, server, counted);
+  result.cost = join_costs(client, server, counted, result.merged->same_network);
   result.verdicts = judge_account(result, counted);
   add_verdicts_of_sides(client, server, result.verdicts);
   return result;

@@ -13,8 +13,10 @@ inline constexpr std::chrono::milliseconds kSettleTime{100};
 
 class Meter {
  public:
+  /// Whether the calling thread plays the load itself or looks on while others do.
+  enum class Caller { plays, looks_on };
   /// Reads everything: the load begins now.
-  Meter();
+  explicit Meter(Caller caller = Caller::looks_on);
   /// The load is over: reads the clocks at once, and the kernel's counters when they have settled.
   void stop(Metered& facts);
 
@@ -26,12 +28,16 @@ class Meter {
   SoFar so_far();
 
  private:
+  std::uint64_t sleeps() const;
+
   ProcessCpuClock process_;
   KsoftirqdClock ksoftirqd_;
   KernelCounters kernel_;
   std::optional<std::uint64_t> ksoftirqd_ns_;
   MachineTime machine_;
   CpuSplit split_;
+  Caller caller_;
+  std::uint64_t sleeps_;
   std::uint64_t process_ns_;
 };
 

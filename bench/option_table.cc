@@ -459,10 +459,9 @@ constexpr OptionSpec kSpecs[] = {
      kWhere, "address family (default: ipv4)"},
     {"lab", "private|veth|host", kBoth, OptionKind::text, "lab",
      [](Options& o, const OptionValues& v) {
-       o.lab = choice<LabKind>(v[0],
-                               {{"private", LabKind::private_namespace},
-                                {"veth", LabKind::veth},
-                                {"host", LabKind::host}});
+       o.lab = choice<LabKind>(v[0], {{"private", LabKind::private_namespace},
+                                      {"veth", LabKind::veth},
+                                      {"host", LabKind::host}});
      },
      kWhere,
      "private: a network namespace of its own, where\nthe kernel's counters are exact;\n"
@@ -485,6 +484,10 @@ constexpr OptionSpec kSpecs[] = {
      kOutput,
      "between progress lines, and between samples of what\nis kept over time, 100ms to 1h "
      "(default: 1s)"},
+    {"bill", "", kRunBit | kCompareBit, OptionKind::flag, "bill",
+     [](Options& o, const OptionValues& v) { o.bill = flag(v[0]); }, kOutput,
+     "where the CPU time of a connection goes: parts that\nadd up to the whole; run measures them "
+     "after its load"},
     {"jsonl", "FILE", kOneLoad, OptionKind::text, "jsonl",
      [](Options& o, const OptionValues& v) { o.jsonl_path = not_empty(v[0], "a file name, or -"); },
      kOutput, "write each sample as a line of JSON as it is taken;\n- is standard output"},

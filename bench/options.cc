@@ -403,6 +403,9 @@ void check_arms(const Options& options) {
                            options.arms[0]));
   }
   if (options.servers.empty()) return;
+  if (options.bill) {
+    fail_usage("a bill needs both ends of a connection, and a server is one: leave --bill out");
+  }
   if (options.arms.size() > 1) {
     fail_usage("servers are compared by one scenario or mix: leave the arms out, give --scenario");
   }

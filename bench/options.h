@@ -93,7 +93,7 @@ struct Options {
   unsigned threads = 1;
   Layout layout = Layout::pair;
   std::optional<unsigned> server_threads;  ///< run: of layout wide, and only there
-  Ways ways{};  ///< how io_uring is used, unless an arm says otherwise
+  Ways ways{};                             ///< how io_uring is used, unless an arm says otherwise
   Family family = Family::ipv4;
   LabKind lab = LabKind::private_namespace;
   std::uint64_t seed = 1;
@@ -118,6 +118,7 @@ struct Options {
   unsigned runs = 20;               ///< atlas: connections of each scenario
   std::vector<std::string> sides;   ///< merge: the results of client and server, in either order
   Shell shell = Shell::bash;        ///< completion: whose
+  bool bill = false;                ///< run, compare: where the cost goes, part by part
   bool quiet = false;               ///< what fails, and nothing else
   bool no_color = false;            ///< of NO_COLOR, terminal_style() knows
   std::string recorded;             ///< export: the result

@@ -47,6 +47,9 @@ PlayedSide read_side(const JsonField& field) {
 
 Context read_context(const JsonField& json) {
   Context context = read_origin(json);
+  if (const auto field = json.find("received_by"); field && !field->is_null()) {
+    context.received_by = one_of(*field, {"sender", "receiver"});
+  }
   context.layout = one_of(json["layout"], {"pair", "single", "wide"});
   // Younger than the rest.
   if (const auto ways = json.find("ring")) context.ways = text_or_empty(*ways);
@@ -187,7 +190,9 @@ Cost read_cost(const JsonField& json) {
   cost.user_share = json["user_share"].number();
   cost.ksoftirqd_us = unless_null(json["ksoftirqd_us"], &JsonField::number);
   cost.segments_per_connection = json["segments_per_connection"].number();
+  cost.pure_acks_per_connection = read_younger(json, "pure_acks_per_connection");
   cost.time_wait_per_connection = json["time_wait_per_connection"].number();
+  cost.wake_ups_per_connection = read_younger(json, "wake_ups_per_connection");
   cost.syscalls_per_connection = json["syscalls_per_connection"].number();
   if (const auto memory = json.find("memory_bytes_per_connection")) {
     cost.memory_bytes_per_connection = unless_null(*memory, &JsonField::number);
@@ -271,6 +276,11 @@ JsonField open_result(const std::string& path) {
   return json;
 }
 
+std::optional<double> read_younger(const JsonField& json, const char* name) {
+  const auto field = json.find(name);
+  return field ? unless_null(*field, &JsonField::number) : std::nullopt;
+}
+
 Context read_origin(const JsonField& json) {
   Context context;
   context.version = json["version"].text();
@@ -280,9 +290,6 @@ Context read_origin(const JsonField& json) {
   context.compiler = json["compiler"].text();
   context.cpu_model = json["cpu_model"].text();
   context.cpus = json["cpus"].small_count();
-  if (const auto field = json.find("received_by"); field && !field->is_null()) {
-    context.received_by = one_of(*field, {"sender", "receiver"});
-  }
   context.lab = one_of(json["lab"], {"private", "veth", "host"});
   context.family = one_of(json["family"], {"ipv4", "ipv6", "unix"});
   context.congestion_control = json["congestion_control"].text();

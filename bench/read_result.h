@@ -30,6 +30,10 @@ JsonField open_result(const std::string& path);
 /// The account of a result that has one: of all commands but the atlas.
 RunResult read_run(const JsonField& json);
 
+/// A figure that is younger than the rest of a result: a file that an earlier version wrote has
+/// none.
+std::optional<double> read_younger(const JsonField& json, const char* name);
+
 /// Of any `context`, what every command writes of where it ran.
 Context read_origin(const JsonField& context);
 

@@ -15,12 +15,6 @@ std::optional<Estimate> read_estimate(const JsonField& json, const char* value, 
   return Estimate{json[value].number(), json[low].number(), json[high].number()};
 }
 
-/// Younger than the rest: a file that an earlier version wrote has none.
-std::optional<double> read_younger(const JsonField& json, const char* name) {
-  const auto field = json.find(name);
-  return field ? unless_null(*field, &JsonField::number) : std::nullopt;
-}
-
 ArmResult read_arm(const JsonField& json) {
   ArmResult arm;
   arm.name = json["name"].text();
@@ -34,6 +28,9 @@ ArmResult read_arm(const JsonField& json) {
   arm.p_value = read_younger(json, "p_value");
   arm.p_holm = read_younger(json, "p_holm");
   arm.minimum_detectable_effect = read_younger(json, "minimum_detectable_effect");
+  arm.pure_acks_per_connection = read_younger(json, "pure_acks_per_connection");
+  arm.syscalls_per_connection = read_younger(json, "syscalls_per_connection");
+  arm.wake_ups_per_connection = read_younger(json, "wake_ups_per_connection");
   return arm;
 }
 
@@ -62,6 +59,9 @@ void read_comparison(const JsonField& json, CompareResult& result) {
   baseline.cpu_us_per_connection = json["baseline_value"].number();
   baseline.segments_per_connection = read_younger(json, "baseline_segments_per_connection");
   baseline.time_wait_per_connection = read_younger(json, "baseline_time_wait_per_connection");
+  baseline.pure_acks_per_connection = read_younger(json, "baseline_pure_acks_per_connection");
+  baseline.syscalls_per_connection = read_younger(json, "baseline_syscalls_per_connection");
+  baseline.wake_ups_per_connection = read_younger(json, "baseline_wake_ups_per_connection");
   result.arms = {baseline};
   for (const JsonField& arm : json["arms"].elements()) result.arms.push_back(read_arm(arm));
   const JsonField a_a = json["a_a"];

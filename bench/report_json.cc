@@ -16,6 +16,7 @@
 
 #include "bench/json.h"
 #include "bench/phase.h"
+#include "bench/report_bill.h"
 #include "bench/text.h"
 #include "ring/error.h"
 
@@ -37,7 +38,6 @@ Json origin_json(const Context& context) {
           {"cpu_model", context.cpu_model},
           {"cpus", context.cpus},
           {"lab", context.lab},
-          {"received_by", context.received_by.empty() ? Json() : Json(context.received_by)},
           {"family", context.family},
           {"congestion_control", context.congestion_control},
           {"started_at", context.started_at}};
@@ -48,6 +48,7 @@ Json context_json(const Context& context) {
   for (const auto& [name, value] : context.sysctls) sysctls[name] = value;
   Json json = origin_json(context);
   json.update({{"elapsed_s", context.elapsed_s},
+               {"received_by", or_null(context.received_by)},
                {"layout", context.layout},
                {"ring", or_null(context.ways)},
                {"threads", context.threads},
@@ -155,8 +156,10 @@ Json cost_json(const Cost& cost) {
           {"ksoftirqd_us", or_null(cost.ksoftirqd_us)},
           {"user_share", cost.user_share},
           {"segments_per_connection", cost.segments_per_connection},
+          {"pure_acks_per_connection", or_null(cost.pure_acks_per_connection)},
           {"time_wait_per_connection", cost.time_wait_per_connection},
           {"syscalls_per_connection", cost.syscalls_per_connection},
+          {"wake_ups_per_connection", or_null(cost.wake_ups_per_connection)},
           {"memory_bytes_per_connection", or_null(cost.memory_bytes_per_connection)}};
 }
 
@@ -199,6 +202,9 @@ Json arm_json(const ArmResult& arm) {
   json["unit"] = "us";
   json["segments_per_connection"] = or_null(arm.segments_per_connection);
   json["time_wait_per_connection"] = or_null(arm.time_wait_per_connection);
+  json["pure_acks_per_connection"] = or_null(arm.pure_acks_per_connection);
+  json["syscalls_per_connection"] = or_null(arm.syscalls_per_connection);
+  json["wake_ups_per_connection"] = or_null(arm.wake_ups_per_connection);
   json["blocks_left_out"] = arm.blocks_left_out;
   json["p_value"] = or_null(arm.p_value);
   json["p_holm"] = or_null(arm.p_holm);
@@ -254,6 +260,9 @@ Json comparison_json(const CompareResult& result) {
           {"baseline_value", baseline.cpu_us_per_connection},
           {"baseline_segments_per_connection", or_null(baseline.segments_per_connection)},
           {"baseline_time_wait_per_connection", or_null(baseline.time_wait_per_connection)},
+          {"baseline_pure_acks_per_connection", or_null(baseline.pure_acks_per_connection)},
+          {"baseline_syscalls_per_connection", or_null(baseline.syscalls_per_connection)},
+          {"baseline_wake_ups_per_connection", or_null(baseline.wake_ups_per_connection)},
           {"arms", arms},
           {"a_a", a_a},
           {"blocks", result.blocks},
@@ -471,10 +480,15 @@ std::string dump(const Json& json) {
 
 }  // namespace
 
-std::string run_json(const RunResult& result) { return dump(result_json(result, nullptr)); }
+std::string run_json(const RunResult& result) {
+  Json json = result_json(result, nullptr);
+  if (!result.bills.empty()) json["bills"] = bills_json(result.bills);
+  return dump(json);
+}
 
 std::string compare_json(const CompareResult& result) {
   Json json = result_json(result.run, comparison_json(result));
+  if (const auto bills = bills_of(result); !bills.empty()) json["bills"] = bills_json(bills);
   if (result.sweep) json["sweep"] = sweep_json(*result.sweep);
   return dump(json);
 }

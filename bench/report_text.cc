@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "bench/phase.h"
+#include "bench/report_bill.h"
 #include "bench/requirement.h"
 #include "bench/sweep.h"
 
@@ -44,15 +45,20 @@ std::string threads_text(const Context& context) {
   return fmt::format("threads {} + {}", context.threads, *context.server_threads);
 }
 
+/// ", ring plain+sqpoll", or "" by default.
+std::string ways_told(const Context& context) {
+  return context.ways.empty() ? "" : ", ring " + context.ways;
+}
+
 /// The first lines: of what, in what setting, on what machine.
 std::string header(std::string_view title, const Context& context, const TextStyle& style) {
   const char* received_by =
       context.received_by == "receiver" ? " (each end's CPU processes what that end receives)" : "";
-  const std::string what = fmt::format(
-      "{} lab{}, {}, {}, {}{}{}, {}, concurrency {}, seed {}, started {}", context.lab,
-      received_by, context.family, context.congestion_control, ends_text(context),
-      context.ways.empty() ? "" : ", ring ", context.ways, threads_text(context),
-      grouped(std::uint64_t{context.concurrency}), context.seed, context.started_at);
+  const std::string what =
+      fmt::format("{} lab{}, {}, {}, {}{}, {}, concurrency {}, seed {}, started {}", context.lab,
+                  received_by, context.family, context.congestion_control, ends_text(context),
+                  ways_told(context), threads_text(context),
+                  grouped(std::uint64_t{context.concurrency}), context.seed, context.started_at);
   const std::string warm_up = context.warm_up_s == 0
                                   ? ""
                                   : fmt::format(
@@ -77,13 +83,14 @@ std::string header(std::string_view title, const std::string& command, const Mer
   text += wrap(printable(command), style.width, 2);
   for (const Merged::Part* part : {&merged.client, &merged.server}) {
     const Context& context = part->context;
-    text += wrap(printable(fmt::format(
-                     "{}: {}, {}, {} lab, {}, {}, threads {}, started {}, ringchurn {}, {}, {} "
-                     "CPUs: {}",
-                     side_name(context.side), part->file, context.host, context.lab, context.family,
-                     context.congestion_control, context.threads, context.started_at,
-                     context.version, context.kernel, context.cpus, context.cpu_model)),
-                 style.width, 2);
+    text += wrap(
+        printable(fmt::format(
+            "{}: {}, {}, {} lab, {}, {}{}, threads {}, started {}, ringchurn {}, {}, {} "
+            "CPUs: {}",
+            side_name(context.side), part->file, context.host, context.lab, context.family,
+            context.congestion_control, ways_told(context), context.threads, context.started_at,
+            context.version, context.kernel, context.cpus, context.cpu_model)),
+        style.width, 2);
   }
   if (!merged.same_network) return text;
   return text + wrap(
@@ -273,14 +280,22 @@ std::string cost(const RunResult& result, const TextStyle& style) {
   }
   table.add({"segments", grouped(cost.segments_per_connection, 2) + "   ",
              both ? "sent by both ends" : "sent from this network"});
+  if (cost.pure_acks_per_connection) {
+    table.add({"  acknowledgements", grouped(*cost.pure_acks_per_connection, 2) + "   ",
+               "of them, without anything else"});
+  }
   table.add({"TIME_WAIT", grouped(cost.time_wait_per_connection, 2) + "   ", "sockets made"});
   table.add(
       {"io_uring_enter", grouped(cost.syscalls_per_connection, 2) + "   ",
        is_played_by("shutdown-call") ? "system calls, shutdown(2) among them" : "system calls"});
+  if (cost.wake_ups_per_connection) {
+    table.add({"wake-ups", grouped(*cost.wake_ups_per_connection, 2) + "   ",
+               "of threads that play, io-wq workers included"});
+  }
   if (cost.memory_bytes_per_connection) {
     const unsigned in_flight = result.context.concurrency;
     table.add({"memory", grouped(*cost.memory_bytes_per_connection * in_flight / 1e6, 1) + " MB",
-               fmt::format("ringchurn's own: {} B for each of {} in flight",
+               fmt::format("ringchurn's own: {} B for each of {} at a time",
                            grouped(*cost.memory_bytes_per_connection, 0),
                            grouped(std::uint64_t{in_flight}))});
   }
@@ -392,7 +407,7 @@ std::string interval(const std::optional<Estimate>& estimate, int decimals) {
 /// A share of a cost as "0.65%", so that half a percent can be told from a third.
 std::string percent_of_cost(double share) { return grouped(100 * share, 2) + "%"; }
 
-/// What the comparison could have seen. A younger field: a result on file may lack it.
+/// What the comparison could have seen; nothing with too few blocks.
 std::string detectable(const CompareResult& result) {
   const std::optional<double>& effect = result.resolution.minimum_detectable_effect;
   if (!effect) return "";
@@ -426,6 +441,29 @@ std::string arms(const CompareResult& result, const TextStyle& style) {
   method += detectable(result);
   return section("CPU OF A CONNECTION, us, " + result.whose,
                  table.text(style) + wrap("  " + method, style.width, 2), style);
+}
+
+/// What else a connection of each arm does; only where the arms are both ends.
+std::string beside(const CompareResult& result, const TextStyle& style) {
+  if (std::none_of(result.arms.begin(), result.arms.end(),
+                   [](const ArmResult& arm) { return arm.bill.has_value(); })) {
+    return "";
+  }
+  Table table({{"arm", false, true},
+               {"segments", true},
+               {"acknowledgements", true},
+               {"TIME_WAIT", true},
+               {"io_uring_enter", true},
+               {"wake-ups", true}});
+  const auto number = [](const std::optional<double>& figure) {
+    return figure ? grouped(*figure, 2) : "-";
+  };
+  for (const ArmResult& arm : result.arms) {
+    table.add({arm.name, number(arm.segments_per_connection), number(arm.pure_acks_per_connection),
+               number(arm.time_wait_per_connection), number(arm.syscalls_per_connection),
+               number(arm.wake_ups_per_connection)});
+  }
+  return section("BESIDE IT, per connection", table, style);
 }
 
 std::string points(const CompareResult& result, const TextStyle& style) {
@@ -507,7 +545,8 @@ std::string run_report(const RunResult& result, const TextStyle& style) {
       result.open_loop ? pace(*result.open_loop, measured_s(result.context), style) : "";
   return (result.merged ? header(title, result.context.command, *result.merged, style)
                         : header(title, result.context, style)) +
-         account(result, style) + loop + cost(result, style) + server(result, style) +
+         account(result, style) + loop + cost(result, style) +
+         bills_text(result.bills, true, style) + server(result, style) +
          verdicts(result.verdicts, style) + '\n' + conclusion(result, style);
 }
 
@@ -518,6 +557,7 @@ std::string compare_report(const CompareResult& result, const TextStyle& style) 
   }
   std::string text = header(shorten(printable(names), style.width), result.run.context, style) +
                      account(result.run, style) + arms(result, style) + points(result, style) +
+                     beside(result, style) + bills_text(bills_of(result), false, style) +
                      verdicts(result.run.verdicts, style) + '\n' + conclusion(result.run, style);
   std::string_view sentences = result.sentence;  // one a line
   while (!sentences.empty()) {

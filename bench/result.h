@@ -41,7 +41,7 @@ struct Context {
   std::string layout;
   std::string ways;    ///< how io_uring was used otherwise than by default: "plain+sqpoll"; an
                        ///< arm of a comparison may have its own, in its name
-  std::string family;              ///< "ipv4" or "ipv6"
+  std::string family;  ///< "ipv4" or "ipv6"
   std::string congestion_control;  ///< of new sockets: net.ipv4.tcp_congestion_control
   unsigned threads = 0;            ///< pairs, single threads, or in layout wide clients' threads
   std::optional<unsigned> server_threads;  ///< layout wide only
@@ -176,7 +176,12 @@ struct Cost {
   std::optional<double>
       ksoftirqd_us;  ///< beside it, not in it: all ksoftirqd threads of the machine
   double segments_per_connection = 0;  ///< Tcp OutSegs
+  /// Of them, pure acknowledgements: see pure_acks() in kernel_counters.h. Empty: not known.
+  std::optional<double> pure_acks_per_connection;
   double time_wait_per_connection = 0;
+  /// How often a thread that played slept and was woken (voluntary context switches), io-wq workers
+  /// included, the thread that only looks on left out. Empty: not known.
+  std::optional<double> wake_ups_per_connection;
   double syscalls_per_connection =
       0;  ///< io_uring_enter, and shutdown(2) with Ways::shutdown_call; nothing else is called
   /// What this process grew by in memory, rings and all, at its peak, by each connection that may
@@ -246,6 +251,60 @@ struct ServerReport {
   SurvivalVerdict verdict;
 };
 
+/// A value with its 95% confidence interval.
+struct Estimate {
+  double value = 0, ci_low = 0, ci_high = 0;
+  bool includes(double other) const { return ci_low <= other && other <= ci_high; }
+};
+
+/// A part of what a connection costs; CPU us of both ends together.
+struct BillPart {
+  std::string name;  ///< "establishing", ...
+  Estimate us;
+};
+
+/// What one step of a scenario costs in lockstep.
+struct BillStep {
+  std::string side;          ///< "client" or "server"
+  std::string step;          ///< as written, without its expectation
+  unsigned step_number = 0;  ///< as ErrorRow::step_number
+  std::string part;          ///< the BillPart that it is counted in
+  Estimate us;
+};
+
+/// One block of a comparison as a bill has it: CPU time and connections, not yet divided.
+struct BillBlock {
+  double whole_us = 0;            ///< of the ordinary slices
+  std::uint64_t connections = 0;  ///< that ended in those
+  std::vector<double> steps_us;   ///< of the lockstep slices, by Bill::steps
+  double workers_us = 0;          ///< of the same slices: io-wq workers
+  std::uint64_t lockstep_connections = 0;
+  bool left_out = false;  ///< an outlier: not in the bill
+};
+
+/// What a connection leaves for later.
+struct DeferredCost {
+  std::optional<double> time_wait_per_connection;  ///< sockets; empty: no such counter
+  std::optional<std::uint64_t> object_bytes;       ///< of one, in the kernel's slab
+  std::string object_unknown;                      ///< why `object_bytes` is empty
+  double seconds = 60;                             ///< that it stays, unless its port is used again
+  std::optional<double> byte_seconds;              ///< per connection: the three multiplied
+};
+
+/// Where the cost of a scenario's connections goes: parts that add up to the whole.
+struct Bill {
+  std::string scenario;
+  std::string obstacle;  ///< why there is none: nothing but `scenario` is filled in then; else ""
+  Estimate whole_us;     ///< of the ordinary play
+  /// As they add up: those of lockstep play, the io-wq workers, and, last, what the ordinary play
+  /// costs beyond lockstep, which may be negative.
+  std::vector<BillPart> parts;
+  std::vector<BillStep> steps;  ///< in the story's order
+  std::vector<BillBlock> blocks;
+  unsigned blocks_left_out = 0;
+  DeferredCost deferred;
+};
+
 /// A `ringchurn run`; one side of it; or two sides, merged.
 struct RunResult {
   Context context;
@@ -266,12 +325,8 @@ struct RunResult {
   std::vector<Verdict> verdicts;
   bool interrupted = false;
   std::optional<Merged> merged;  ///< in the result of `ringchurn merge` only
-};
-
-/// A value with its 95% confidence interval.
-struct Estimate {
-  double value = 0, ci_low = 0, ci_high = 0;
-  bool includes(double other) const { return ci_low <= other && other <= ci_high; }
+  /// One for each scenario, measured after the load, with both ends on one thread; if asked for.
+  std::vector<Bill> bills;
 };
 
 /// One look of a comparison that goes on until its intervals are narrow enough.
@@ -317,6 +372,9 @@ struct ArmResult {
     return ratio && !ratio->includes(1) && (!p_holm || *p_holm <= kSignificant);
   }
   static constexpr double kSignificant = 0.05;
+  std::optional<double> pure_acks_per_connection{};  ///< as Cost has it, and these, too
+  std::optional<double> syscalls_per_connection{}, wake_ups_per_connection{};
+  std::optional<Bill> bill{};  ///< if it was asked for
 };
 
 /// One combination of a sweep's values. Less is better in every figure.

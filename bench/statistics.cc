@@ -246,6 +246,19 @@ std::vector<double> holm_adjusted(std::span<const double> p_values) {
   return adjusted;
 }
 
+std::vector<bool> ordinary_blocks(std::span<const BlockCost> candidate,
+                                  std::span<const BlockCost> baseline) {
+  const std::vector<Block> blocks = paired(candidate, baseline);
+  if (blocks.empty()) return {};
+  std::vector<double> scratch;
+  const Range ordinary = ordinary_range(blocks, scratch);
+  std::vector<bool> taken;
+  for (const Block& block : blocks) {
+    taken.push_back(ordinary.low <= block.log_ratio && block.log_ratio <= ordinary.high);
+  }
+  return taken;
+}
+
 double normal_cdf(double x) { return std::erfc(-x / std::numbers::sqrt2) / 2; }
 
 double normal_quantile(double probability) {

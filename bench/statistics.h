@@ -75,6 +75,9 @@ std::optional<CostComparison> compare_costs(std::span<const BlockCost> candidate
                                             std::span<const BlockCost> baseline,
                                             const Bootstrap& bootstrap = {});
 
+/// Which blocks compare_costs() takes: false for its outliers. Empty if it has no answer.
+std::vector<bool> ordinary_blocks(std::span<const BlockCost> candidate,
+                                  std::span<const BlockCost> baseline);
 /// Holm's step-down adjustment (1979): if differences are claimed where the adjusted p-value is at
 /// most 0.05, all claims are right in 95% of comparisons, however many arms each has. In the order
 /// of `p_values`; one alone stays as it is.

@@ -332,7 +332,7 @@ void Worker::publish() {
     link_.server_ended.store(server_->ended(), std::memory_order_relaxed);
     link_.server_backlog.store(backlog_, std::memory_order_relaxed);
     link_.server_in_flight.store(server_->open(), std::memory_order_relaxed);
-    if (!client_) link_.server_enters.store(ring_.enters(), std::memory_order_relaxed);
+    if (!client_) link_.server_enters.store(ring_.system_calls(), std::memory_order_relaxed);
   }
   if (client_) {
     link_.client_ended.store(client_->ended(), std::memory_order_relaxed);

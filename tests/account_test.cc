@@ -296,6 +296,14 @@ TEST(Account, CostIsPerConnectionThatTheClientEnded) {
   EXPECT_DOUBLE_EQ(cost.syscalls_per_connection, 0.25);
 }
 
+TEST(Account, WhatWasNotCountedIsNoCost) {
+  LoadFacts facts = costly();
+  EXPECT_EQ(account(one_scenario(), facts).cost.wake_ups_per_connection, std::nullopt);
+  EXPECT_EQ(account(one_scenario(), facts).cost.pure_acks_per_connection, std::nullopt);
+  facts.wake_ups = 30;
+  EXPECT_EQ(account(one_scenario(), facts).cost.wake_ups_per_connection, 0.03);
+}
+
 TEST(Account, APairsCpuTimeIsDividedByThread) {
   LoadFacts facts = costly();
   facts.client_cpu_ns = 22'000'000;

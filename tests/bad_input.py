@@ -104,6 +104,8 @@ COMMAND_LINES = [
     ("run --config missing.toml", ["--config", "missing.toml", "cannot be read"]),
     ("run --config .", ["--config", "'.'", "cannot be read"]),
     ("compare graceful", ["graceful", "two arms"]),
+    ("compare --bill --server a --server b", ["bill", "both ends", "leave --bill out"]),
+    ("sweep --scenario graceful --vary request=1,2 --bill", ["sweep has no option --bill"]),
     ("compare graceful nope", ["unknown scenario 'nope'", "ringchurn scenarios"]),
     ("compare graceful graceful=x", ["graceful=x", "number"]),
     ("gate", ["gate needs something to judge", "--candidate"]),

@@ -81,7 +81,7 @@ def main():
     check_refusal(failures, "arms, too", ["graceful", "rst-client", "--server", "true", "--server",
                                           "true"], 2, "leave the arms out")
     check_refusal(failures, "on the host", ["--server", "true", "--server", "true", "--lab",
-                                            "host"], 2, "--lab host")
+                                            "host"], 2, "leave --lab out")
     failures.finish("two servers are compared, and gone")
 
 

@@ -147,6 +147,17 @@ TEST(ThreadCpu, CountsTheCallingThreadAlone) {
   EXPECT_LT(thread_cpu_ns() - before, spinner_ns);
 }
 
+TEST(Sleeps, CountAThreadsOwnAndTheProcesss) {
+  const std::uint64_t process = process_sleeps(), own = thread_sleeps();
+  std::thread worker([] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); });
+  worker.join();
+  const std::uint64_t between = thread_sleeps();
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_GE(thread_sleeps() - between, 1U);
+  // The other thread's is the process's, and not this one's.
+  EXPECT_GE(process_sleeps() - process, thread_sleeps() - own + 1);
+}
+
 TEST(ProcessCpuSplit, AddsUpToNoMoreThanTheClock) {
   ProcessCpuClock clock;
   while (clock.now_ns() < 30'000'000) continue;

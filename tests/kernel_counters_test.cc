@@ -139,6 +139,20 @@ TEST(KernelCounters, SeeARefusedConnection) {
   EXPECT_TRUE(grown["TW"].has_value());
 }
 
+TEST(PureAcks, AreTheSegmentsThatAreNothingElse) {
+  // One connection that is closed with FIN: SYN, SYN-ACK, 2 FINs, and the ACKs of all but one.
+  KernelCounters::Map counters = {{"OutSegs", 6},
+                                  {"ActiveOpens", 1},
+                                  {"PassiveOpens", 1},
+                                  {"TCPOrigDataSent", 2},
+                                  {"OutRsts", 0}};
+  EXPECT_EQ(pure_acks(KernelCounters(counters)), 2U);
+  counters["OutRsts"] = 3;
+  EXPECT_EQ(pure_acks(KernelCounters(counters)), std::nullopt) << "they contradict each other";
+  counters.erase("OutRsts");
+  EXPECT_EQ(pure_acks(KernelCounters(counters)), std::nullopt);
+}
+
 TEST(TcpSockets, AreReadByName) {
   const TcpSockets sockets = TcpSockets::parse(
       "sockets: used 11\nTCP: inuse 1 orphan 2 tw 131072 alloc 4 mem 83\nUDP: inuse 9 mem 0\n",

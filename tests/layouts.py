@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Layout wide: any number of client threads meets any number of server threads. Every ledger closes,
-both ends agree and so does the kernel, however many there are of each, in both families; each server
-thread has a listener of its own at the same port; and the account is whole when a load is tiny, has
-a rate, has networks of its own, has Unix sockets, or is interrupted."""
+"""Layout wide: any number of client threads meets any number of server threads. Every ledger
+closes, both ends agree and so does the kernel, however many there are of each, in both families;
+each server thread has a listener of its own at the same port; and the account is whole when a load
+is tiny, has a rate, has networks of its own, has Unix sockets, or is interrupted."""
 
 import os
 import pathlib
@@ -109,8 +109,8 @@ def main():
     check_wide(failures, "every teardown", 3, 2, "--mix", mix, connections=3000)
     check_wide(failures, "Unix sockets beside TCP", 2, 3, "--mix", "graceful=1,unix-unread-close=1",
                connections=1000)
-    check_wide(failures, "a network of its own beside", 2, 2, "--mix", "graceful=9,fastopen-connect=1",
-               connections=200)
+    check_wide(failures, "a network of its own beside", 2, 2, "--mix",
+               "graceful=9,fastopen-connect=1", connections=200)
     result = check_wide(failures, "a rate", 3, 2, "--rate", 2000, connections=600)
     failures.equal(result["pace"]["open_loop"]["begun"], 600, "a rate: begun")
     with tempfile.TemporaryDirectory() as folder:

@@ -65,6 +65,8 @@ RunResult side(PlayedSide side) {
   result.cost.user_share = side == kClient ? 0.5 : 0;
   result.cost.ksoftirqd_us = 1;
   result.cost.syscalls_per_connection = 0.5;
+  result.cost.pure_acks_per_connection = side == kClient ? 3 : 4;
+  result.cost.wake_ups_per_connection = 0.25;
   result.verdicts = {{"ledger closes", false, false, "what a side said of this is judged anew", ""},
                      {"completion queues", true, false, "0 of 1 rings overflowed", ""}};
   return result;
@@ -160,6 +162,8 @@ TEST(Merge, CostIsThatOfBothSidesPerConnectionOfTheClient) {
   EXPECT_DOUBLE_EQ(cost.user_share, 15.0 / 70);
   EXPECT_THAT(cost.ksoftirqd_us, Optional(DoubleEq(3)));
   EXPECT_DOUBLE_EQ(cost.syscalls_per_connection, 1.5);
+  EXPECT_THAT(cost.pure_acks_per_connection, Optional(DoubleEq(11)));
+  EXPECT_THAT(cost.wake_ups_per_connection, Optional(DoubleEq(0.75)));
   EXPECT_DOUBLE_EQ(cost.segments_per_connection, 10);
   EXPECT_DOUBLE_EQ(cost.time_wait_per_connection, 1);
 }
@@ -266,6 +270,14 @@ TEST(Merge, IsOnTheHostIfEitherSideWas) {
   EXPECT_EQ(merged(side(kClient), server).context.lab, "host");
 }
 
+TEST(Merge, TellsHowEachSideUsedItsRing) {
+  RunResult client = side(kClient), server = side(kServer);
+  client.context.ways = "plain";
+  EXPECT_EQ(merged(client, server).context.ways, "plain (client), default (server)");
+  server.context.ways = "plain";
+  EXPECT_EQ(merged(client, server).context.ways, "plain");
+}
+
 TEST(Merge, WhetherSomebodyListensIsForTheServerToSay) {
   RunResult server = side(kServer);
   server.scenarios[0].has_server = false;
@@ -290,6 +302,7 @@ LoadFacts facts_of(PlayedSide side) {
   facts.elapsed_s = 2;
   facts.user_share = 0.25;
   facts.ksoftirqd_ns = 1'000'000;
+  facts.wake_ups = side == kClient ? 10 : side == kServer ? 20 : 30;
   if (side != kServer) {
     facts.workers.emplace_back().client = {record({100, 97, 2, 1}, 110, 90),
                                            record({50, 50, 0, 0}, 50, 50)};
@@ -306,10 +319,11 @@ LoadFacts facts_of(PlayedSide side) {
     facts.server_cpu_ns = 1'192'000;
     facts.process_cpu_ns += 1'203'000;
   }
-  const char* values = side == kClient   ? "100 40 0 600 5"
-                       : side == kServer ? "50 7 150 700 2"
-                                         : "150 47 150 1300 7";
-  facts.kernel.parse(std::string("Tcp: TW OutRsts PassiveOpens OutSegs DelayedACKs\nTcp: ") +
+  const char* values = side == kClient   ? "100 40 0 600 5 150 200"
+                       : side == kServer ? "50 7 150 700 2 0 150"
+                                         : "150 47 150 1300 7 150 350";
+  facts.kernel.parse(std::string("Tcp: TW OutRsts PassiveOpens OutSegs DelayedACKs ActiveOpens "
+                                 "TCPOrigDataSent\nTcp: ") +
                      values + "\n");
   return facts;
 }
@@ -343,7 +357,7 @@ TEST(Merge, TheSidesOfALoadGiveTheSameAccountAsTheWhole) {
   EXPECT_EQ(parts["kernel"], whole["kernel"]);
   EXPECT_THAT(parts["errors"], testing::UnorderedElementsAreArray(whole["errors"]));
   for (const auto& [name, value] : whole["cost"].items()) {
-    if (name == "ksoftirqd_us") continue;  // of two machines here
+    if (name == "ksoftirqd_us") continue;                 // of two machines here
     if (name == "memory_bytes_per_connection") continue;  // each machine's for its own end
     EXPECT_NEAR(parts["cost"][name].get<double>(), value.get<double>(), 1e-9) << name;
   }

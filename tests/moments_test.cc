@@ -116,6 +116,13 @@ TEST(Marks, EveryBuiltinIsMatchedOrSaysWhyNot) {
   EXPECT_GT(matched, 200U);
 }
 
+TEST(Marks, AConnectThatReachesNobodyIsNone) {
+  EXPECT_EQ(compile_text("'connect', 'connect -> EISCONN', 'close', 'connect -> EBADF'",
+                         "'accept', 'close'")
+                .unmatched,
+            "");
+}
+
 struct Unmatched {
   const char *client, *server, *why;
 };
@@ -124,16 +131,16 @@ TEST(Marks, SomeScenariosCannotBeMatched) {
   constexpr const char* kServer = "'accept', 'close'";
   const Unmatched cases[] = {
       {"'connect -> ECONNREFUSED', 'close'", "", "nobody listens"},
-      {"'connect -> ok | ETIMEDOUT', 'close'", kServer, "its connect may fail"},
+      {"'connect -> ok | ETIMEDOUT', 'close'", kServer, "the connect may fail"},
       {"'connect', 'close'", "'option TCP_DEFER_ACCEPT 1', 'accept', 'close'",
-       "its listener need not accept in the order of the connects"},
+       "the listener need not accept in the order of the connects"},
       {"'connect', 'close'", "'option TCP_FASTOPEN 1', 'accept', 'close'",
-       "its listener need not accept in the order of the connects"},
+       "the listener need not accept in the order of the connects"},
       {"'l: listen 2', 'connect l', 's: accept l', 'disconnect', 'connect l', 't: accept l', "
        "'close', 's: close', 't: close', 'l: close'",
-       "", "it connects several times"},
-      {"'l: listen 2', 'connect l', 'close', 'l: close'", "", "nobody accepts its connection"},
-      {"'a: pipe b', 'a: close', 'b: close', 'close'", "", "it connects to nobody"},
+       "", "the client connects several times"},
+      {"'l: listen 2', 'connect l', 'close', 'l: close'", "", "nobody accepts the connection"},
+      {"'pipe b', 'b: close', 'write 1 -> EPIPE', 'close'", "", "the client connects to nobody"},
   };
   for (const auto& [client, server, why] : cases) {
     EXPECT_EQ(compile_text(client, server).unmatched, why) << client;

@@ -287,7 +287,7 @@ TEST_F(OptionsTest, MistakesOnTheCommandLineGetOneLine) {
       {{"run", "--scenario", "a=1,b=2"}, "is a mix, not one scenario; use --mix"},
       {{"run", "--scenario", ""}, "--scenario is empty"},
       {{"run", "--json", ""}, "--json is empty"},
-      {{"run", "--lab", "veth"}, "--lab: 'veth' is not known; give private or host"},
+      {{"run", "--lab", "attic"}, "--lab: 'attic' is not known; give private or veth or host"},
       {{"run", "--layout", "Pair"}, "give pair or single or wide"},
       {{"run", "--server-threads", "2"}, "--server-threads is about --layout wide"},
       {{"run", "--layout", "single", "--server-threads", "2"}, "is about --layout wide"},
@@ -543,6 +543,11 @@ TEST_F(OptionsTest, AFlagIsTrueUnlessASourceSaysOtherwise) {
   EXPECT_TRUE(parse({"run", "--quiet", "--no-color"})->quiet);
   EXPECT_TRUE(parse({"scenarios", "--no-color"})->no_color);
   EXPECT_FALSE(parse({"run", "--quiet=false"})->quiet);
+  EXPECT_FALSE(parse({"compare"})->bill);
+  EXPECT_TRUE(parse({"compare", "--bill"})->bill);
+  EXPECT_TRUE(parse({"run", "--bill"})->bill);
+  EXPECT_THAT(error({"compare", "--bill", "--server", "a", "--server", "b"}),
+              HasSubstr("leave --bill out"));
   EXPECT_THAT(error({"run", "--quiet=loud"}), HasSubstr("--quiet: 'loud' is not known; give true"));
   EXPECT_THAT(error({"run", "--quiet", "--quiet"}), HasSubstr("give it once"));
   EXPECT_THAT(error({"atlas", "--explain", "graceful", "--quiet"}), HasSubstr("leave --quiet out"));

@@ -122,7 +122,7 @@ TEST_F(ReadResult, EveryFieldIsChecked) {
       {"/context/threads", 5'000'000'000, "context.threads is not a whole number below 2^32"},
       {"/context/side", "left", "context.side is none of"},
       {"/context/side", "client", "scenarios[0].server"},
-      {"/context/lab", "shed", "context.lab is none of private, host"},
+      {"/context/lab", "shed", "context.lab is none of private, veth, host"},
       {"/cost/worker_us", 1e300, "cost.worker_us is not a number up to 10^15"},
       {"/context/sysctls", 1, "context.sysctls is not an object"},
       {"/scenarios", ordered_json::array(), "scenarios is empty"},

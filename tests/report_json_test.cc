@@ -117,11 +117,11 @@ TEST(ReportJson, LatencyIsInNanoseconds) {
 
 TEST(ReportJson, SaysOfHowManyConnectionsBothEndsAreKnownOrWhyOfNone) {
   RunResult run = sample_run();
-  run.scenarios[1].matched = {0, "its connect may fail"};
+  run.scenarios[1].matched = {0, "the connect may fail"};
   const json scenarios = json::parse(run_json(run))["scenarios"];
   EXPECT_EQ(scenarios[0]["matched"], json::parse(R"({"connections": 1001, "why_not": null})"));
   EXPECT_EQ(scenarios[1]["matched"],
-            json::parse(R"({"connections": 0, "why_not": "its connect may fail"})"));
+            json::parse(R"({"connections": 0, "why_not": "the connect may fail"})"));
 }
 
 TEST(ReportJson, AComparisonHoldsEveryArmButTheBaseline) {
@@ -139,7 +139,7 @@ TEST(ReportJson, AComparisonHoldsEveryArmButTheBaseline) {
   EXPECT_EQ(arm["difference"], -4.91);
   EXPECT_EQ(arm["verdict"], "less");
   EXPECT_EQ(comparison["a_a"]["ratio"], 1.001);
-  EXPECT_EQ(arm["p_value"], nullptr) << "an older result";
+  EXPECT_EQ(arm["p_value"], nullptr) << "too few blocks";
   EXPECT_EQ(comparison["resolution"],
             json::parse(R"({"half_width": null, "minimum_detectable_effect": null, "asked": null,
                             "reached": null, "max_time_s": null, "looks": []})"));

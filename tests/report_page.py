@@ -215,7 +215,20 @@ def check_numbers(browser, page, result):
     bars = browser.ask("return [...document.querySelectorAll('#cost svg.wide path[clip-path]')]"
                        ".filter(p => p.getAttribute('d').trim().endsWith('z')).length")
     parts = 1 + (result["cost"]["ksoftirqd_us"] is not None)
-    failures.equal(bars, parts, "bars in the bill")
+    failures.equal(bars, parts, "bars in the sum of the threads")
+    check_bills(browser, result["bills"])
+
+
+def check_bills(browser, bills):
+    """Each part of each bill is drawn twice: in the sum, and in its place below it."""
+    bars = browser.ask("return [...document.querySelectorAll('#bills svg.wide path[clip-path]')]"
+                       ".filter(p => p.getAttribute('d').trim().endsWith('z')).length")
+    failures.equal(bars, 2 * sum(len(bill["parts"]) for bill in bills), "bars in the bills")
+    shown = cells(browser, "bills")
+    for bill in bills:
+        steps = sum(word in [f"{step['side']} {step['step']}" for step in bill["steps"]]
+                    for word in shown)
+        failures.check(steps >= len(bill["steps"]), f"{bill['of']}: {steps} steps in the page")
 
 
 def course():
@@ -324,7 +337,8 @@ def main():
     runs = [result_of(*load)[1] for _ in range(2)]
     runs[1]["context"]["kernel"] = "Linux 99.0"  # a machine that was updated between the two
     runs[0]["series"] = course()
-    compared = result_of("compare", "graceful", "rst-client", "--duration", "2s")[1]
+    compared = result_of("compare", "graceful", "rst-client", "--duration", "2s",
+                         "--bill")[1]
     swept = result_of("sweep", "--scenario", "unread-data", "--vary", "request=1,4096",
                       "--duration", "2s")[1]
     with tempfile.TemporaryDirectory() as name:
@@ -343,7 +357,7 @@ def main():
             check_page(browser, "run", pages["run"], ["cost", "latency", "errors", "series"])
             check_page(browser, "history", pages["history"], ["cost", "rate"])
             check_page(browser, "comparison", pages["comparison"],
-                       ["comparison", "cost", "latency", "errors", "slices"])
+                       ["comparison", "cost", "bills", "latency", "errors", "slices"])
             check_page(browser, "sweep", pages["sweep"],
                        ["sweep", "comparison", "cost", "latency", "errors", "slices"])
             check_course(browser, pages["run"])

@@ -64,13 +64,13 @@ TEST(ReportText, LatencyIsInMicrosecondsAndAnEmptyPhaseIsADash) {
 TEST(ReportText, SaysWhyTheTwoEndsOfAScenarioAreNotKnown) {
   RunResult run = sample_run();
   EXPECT_THAT(run_report(run, {}), Not(HasSubstr("is not known of")));
-  run.scenarios[0].matched.why_not = run.scenarios[2].matched.why_not = "its connect may fail";
+  run.scenarios[0].matched.why_not = run.scenarios[2].matched.why_not = "the connect may fail";
   run.scenarios[0].latency.peer_heard = {};
   std::string report = run_report(run, {});
   std::replace(report.begin(), report.end(), '\n', ' ');
   EXPECT_THAT(squeezed(report),
               HasSubstr("is not known of " + run.scenarios[0].name + ", " + run.scenarios[2].name +
-                        ", because its connect may fail."));
+                        ", because the connect may fail."));
 }
 
 TEST(ReportText, AServerThatNobodyRunsHasNoLedger) {

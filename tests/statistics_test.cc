@@ -287,9 +287,9 @@ TEST_P(Coverage, Is93To97PercentAndMissesAreEvenlySpread) {
 
 INSTANTIATE_TEST_SUITE_P(Comparisons, Coverage,
                          testing::Combine(testing::ValuesIn(kNoises), testing::Values(10, 30)),
-                         [](const auto& info) {
-                           return std::get<0>(info.param).name + std::string("Of") +
-                                  std::to_string(std::get<1>(info.param)) + "Blocks";
+                         [](const auto& made) {
+                           return std::get<0>(made.param).name + std::string("Of") +
+                                  std::to_string(std::get<1>(made.param)) + "Blocks";
                          });
 
 class AgainstItself : public testing::TestWithParam<Noise> {};
@@ -311,7 +311,7 @@ TEST_P(AgainstItself, AnArmDiffersAsOftenAsThePValueSays) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Noises, AgainstItself, testing::ValuesIn(kNoises),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& made) { return std::string(made.param.name); });
 
 /// Measures until the resolution is reached, or for `most` blocks, and answers.
 CostComparison measure_until(double resolution, double ratio, std::size_t most,
@@ -356,7 +356,7 @@ INSTANTIATE_TEST_SUITE_P(Noises, ReachedResolution,
                          testing::Values(Sought{kNoises[0], 0.007}, Sought{kNoises[1], 0.007},
                                          Sought{kNoises[2], 0.01}, Sought{kNoises[3], 0.009},
                                          Sought{kNoises[4], 0.012}),
-                         [](const auto& info) { return std::string(info.param.noise.name); });
+                         [](const auto& made) { return std::string(made.param.noise.name); });
 
 TEST(ResolutionGoal, LooksAfterAQuarterMoreBlocksEachTime) {
   ResolutionGoal goal(1e-9);

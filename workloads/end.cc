@@ -264,6 +264,27 @@ void End::issue(std::vector<std::uint32_t>& due, Nanoseconds now) {
   due.clear();
 }
 
+unsigned End::issue_up_to(unsigned last, Nanoseconds now) {
+  issue_up_to(last, gives_, now);
+  issue_up_to(last, takes_, now);
+  return static_cast<unsigned>(std::count_if(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+    return slot.connection.stage == Stage::playing && slot.connection.step <= last;
+  }));
+}
+
+void End::issue_up_to(unsigned last, std::vector<std::uint32_t>& due, Nanoseconds now) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < due.size(); ++i) {  // by index, as in issue()
+    const std::uint32_t index = due[i];
+    if (slots_[index].connection.step > last) {
+      due[kept++] = index;
+    } else {
+      issue(index, now);
+    }
+  }
+  due.resize(kept);
+}
+
 void End::issue(std::uint32_t index, Nanoseconds now) {
   Slot& slot = slots_[index];
   Connection& connection = slot.connection;

@@ -113,6 +113,9 @@ class End {
   /// there.
   void issue_gives(Nanoseconds now) { issue(gives_, now); }
   void issue_takes(Nanoseconds now) { issue(takes_, now); }
+  /// Hands what is due up to step `last` of the scripts to the ring, and keeps what comes later.
+  /// Returns how many connections have not come past that step.
+  unsigned issue_up_to(unsigned last, Nanoseconds now);
 
   /// Client: closes the sockets that `disconnect` has left in idle slots. They are gone when
   /// releasing() is false again.
@@ -198,6 +201,7 @@ class End {
   void settle(std::uint32_t index, Nanoseconds now);
   bool rests(const Slot& slot) const;
   void issue(std::vector<std::uint32_t>& due, Nanoseconds now);
+  void issue_up_to(unsigned last, std::vector<std::uint32_t>& due, Nanoseconds now);
   void issue(std::uint32_t index, Nanoseconds now);
   void prepare(std::uint32_t index, const Step& step, Ring::Token token);
   void prepare_connect(std::uint32_t index, const Step& step, Ring::Token token);

@@ -24,9 +24,15 @@ bool takes_down(const Step& step, bool is_unix) {
          dies(step);
 }
 
+/// A connect that somebody may come to hear of.
 bool is_connect(const Step& step) {
-  return step.op == Op::connect &&
-         (step.place == Place::server || step.place == Place::any || step.place == Place::own);
+  const bool goes_to_a_listener =
+      step.op == Op::connect &&
+      (step.place == Place::server || step.place == Place::any || step.place == Place::own);
+  const std::vector<Outcome> outcomes = step.expect.all();
+  return goes_to_a_listener && std::any_of(outcomes.begin(), outcomes.end(), [](Outcome outcome) {
+           return outcome != errno_outcome(EISCONN) && outcome != errno_outcome(EBADF);
+         });
 }
 
 /// What an end has told itself is no news of the peer.
@@ -96,10 +102,10 @@ bool disturbs_the_queue(const SocketOption& option) {
 /// Why the order of connects is not that of accepts, or "".
 std::string disorder(const Scenario& scenario, const Step& connect) {
   if (!scenario.has_server()) return "nobody listens";
-  if (!always_succeeds(connect)) return "its connect may fail";
+  if (!always_succeeds(connect)) return "the connect may fail";
   const auto& options = scenario.server.listener_options;
   if (std::any_of(options.begin(), options.end(), disturbs_the_queue)) {
-    return "its listener need not accept in the order of the connects";
+    return "the listener need not accept in the order of the connects";
   }
   return "";
 }
@@ -108,11 +114,11 @@ std::string disorder(const Scenario& scenario, const Step& connect) {
 std::string mark_both_ends(Scenario& scenario, std::size_t connect) {
   Script& script = scenario.client;
   const std::vector<std::size_t> accept = find_all(script, accepts);
-  if (accept.empty()) return "nobody accepts its connection";
-  if (accept.size() > 1) return "it accepts several times";
+  if (accept.empty()) return "nobody accepts the connection";
+  if (accept.size() > 1) return "the client accepts several times";
   const Step& accepted = script.steps[accept.front()];
-  if (accepted.op == Op::accept_multi || !always_succeeds(accepted)) return "its accept may fail";
-  if (!always_succeeds(script.steps[connect])) return "its connect may fail";
+  if (accepted.op == Op::accept_multi || !always_succeeds(accepted)) return "the accept may fail";
+  if (!always_succeeds(script.steps[connect])) return "the connect may fail";
   script.steps[connect].marks |= kConnects;
   const bool is_unix = scenario.domain == AF_UNIX;
   mark_end(script, connect, script.steps[connect].socket, is_unix, 0);
@@ -123,11 +129,11 @@ std::string mark_both_ends(Scenario& scenario, std::size_t connect) {
 std::string mark(Scenario& scenario) {
   Script& client = scenario.client;
   const std::vector<std::size_t> connects = find_all(client, is_connect);
-  if (connects.empty()) return "it connects to nobody";
-  if (connects.size() > 1) return "it connects several times";
+  if (connects.empty()) return "the client connects to nobody";
+  if (connects.size() > 1) return "the client connects several times";
   Step& connect = client.steps[connects.front()];
   if (connect.place == Place::own) return mark_both_ends(scenario, connects.front());
-  if (connect.socket != 0) return "it connects with a second socket";
+  if (connect.socket != 0) return "the client connects with a second socket";
   const bool is_unix = scenario.domain == AF_UNIX;
   connect.marks |= kConnects;
   mark_end(client, connects.front(), 0, is_unix, 0);

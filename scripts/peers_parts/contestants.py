@@ -119,10 +119,12 @@ class Client:
 
 
 class BothEnds:
-    """A program, or a client and a server of one kind, that plays both ends itself for some seconds.
-    The rate is the kernel's count between two moments in the middle; CPU is that of both ends."""
+    """A program, or a client and a server of one kind, that plays both ends itself for some
+    seconds. The rate is the kernel's count between two moments in the middle; CPU is that of both
+    ends."""
 
-    def __init__(self, name, version, commands):
+    def __init__(self, folder, name, version, commands):
+        self.folder = folder  # neper leaves files where it is started
         self.name, self.version, self.commands = name, version, commands
         self.in_flight = IN_FLIGHT
 
@@ -132,7 +134,8 @@ class BothEnds:
 
     def turn(self, connections):
         seconds = max(2, connections // CONNECTIONS_PER_SECOND_OF_LOAD)
-        processes = [subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        processes = [subprocess.Popen(words, cwd=self.folder, stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.DEVNULL)
                      for words in self.commands(seconds)]
         try:
             time.sleep(0.25 * seconds)
@@ -147,8 +150,9 @@ class BothEnds:
                 process.wait()
         took_s, opened, cpu_s = (after - before for before, after in zip(begun, over))
         if opened <= 0 or any(process.returncode != 0 for process in processes):
-            raise Failed(f"'{self.shown}' opened {opened} connections in {took_s:.1f} s, exit codes "
-                         f"{[process.returncode for process in processes]}")
+            codes = [process.returncode for process in processes]
+            raise Failed(f"'{self.shown}' opened {opened} connections in {took_s:.1f} s, and ended "
+                         f"with exit codes {codes}")
         return Turn(opened, opened / took_s, both_cpu_us_per_connection=1e6 * cpu_s / opened)
 
     def moment(self, processes):
@@ -238,35 +242,36 @@ def against_nginx(arguments, folder, version, missing):
                    httperf(server, "--close-with-reset"), server)
 
 
-def neper(path, *options):
+def neper(folder, path, *options):
     words = [path, "-T", "1", "-F", str(IN_FLIGHT), *options]
 
-    return BothEnds(" ".join(["neper tcp_crr", *options]), "neper",
+    return BothEnds(folder, " ".join(["neper tcp_crr", *options]), "neper",
                     lambda seconds: [[*words, "-l", str(seconds)],
                                      [*words, "-c", "-H", "127.0.0.1", "-l", str(seconds)]])
 
 
-def netbench(path):
+def netbench(folder, path):
     tx = f"io_uring_single --threads 1 --per_thread {IN_FLIGHT} --size 1 --resp 1"
-    return BothEnds("netbench io_uring_single", "netbench",
+    return BothEnds(folder, "netbench io_uring_single", "netbench",
                     lambda seconds: [[path, "--rx", "epoll", "--tx", tx, "--time", str(seconds)]])
 
 
-def both_ends(arguments, version):
+def both_ends(arguments, folder, version):
     """Those that play both ends, each with our equal."""
     def ours(scenario):
-        return BothEnds("ringchurn", version, lambda seconds: [
+        return BothEnds(folder, "ringchurn", version, lambda seconds: [
             [arguments.ringchurn, "run", "--scenario", scenario, "--duration", f"{seconds}s",
              "--concurrency", str(IN_FLIGHT), "--progress", "never"]])
 
     if arguments.neper:
-        yield Pair(ours("rst-client"), neper(arguments.neper))
-        yield Pair(ours("graceful"), neper(arguments.neper, "--time-wait"))
+        yield Pair(ours("rst-client"), neper(folder, arguments.neper))
+        yield Pair(ours("graceful"), neper(folder, arguments.neper, "--time-wait"))
     if arguments.netbench:
-        yield Pair(ours("graceful"), netbench(arguments.netbench))
+        yield Pair(ours("graceful"), netbench(folder, arguments.netbench))
 
 
 def pairs(arguments, folder, missing):
     """Every comparison that can be made here; what is missing for others goes to `missing`."""
     version = first_line([arguments.ringchurn, "--version"], r"(ringchurn \S+)")
-    return [*against_nginx(arguments, folder, version, missing), *both_ends(arguments, version)]
+    return [*against_nginx(arguments, folder, version, missing),
+            *both_ends(arguments, folder, version)]

@@ -60,12 +60,13 @@ def run(command):
 
 def ratios(rounds, figure):
     """Ours over theirs, a ratio for each round: of the sums of its two turns each."""
-    each = [sum(turn.figures()[figure] for turn in ours) /
-            sum(turn.figures()[figure] for turn in theirs) for ours, theirs in rounds]
+    def values(turns):
+        return [turn.figures()[figure] for turn in turns]
+
+    each = [sum(values(ours)) / sum(values(theirs)) for ours, theirs in rounds]
     return {"median": statistics.median(each), "low": min(each), "high": max(each), "rounds": each,
-            "ours": statistics.median(turn.figures()[figure] for ours, _ in rounds for turn in ours),
-            "theirs": statistics.median(turn.figures()[figure] for _, theirs in rounds
-                                        for turn in theirs)}
+            "ours": statistics.median(sum((values(ours) for ours, _ in rounds), [])),
+            "theirs": statistics.median(sum((values(theirs) for _, theirs in rounds), []))}
 
 
 def described(contestant, teardown):
@@ -82,7 +83,8 @@ def compare(pair, rounds, connections, stack):
     played = []
     for number in range(rounds):
         turns = {True: [], False: []}
-        for is_ours in (True, False, False, True) if number % 2 == 0 else (False, True, True, False):
+        first = number % 2 == 0
+        for is_ours in (first, not first, not first, first):
             if sys.stderr.isatty():
                 print(f"\r{pair.theirs.name}: round {number + 1} of {rounds} ", end="",
                       file=sys.stderr)

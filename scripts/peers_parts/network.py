@@ -1,5 +1,5 @@
-"""A network namespace of the script's own, what its kernel counts there, and who ends a connection in
-it, as seen on the wire."""
+"""A network namespace of the script's own, what its kernel counts there, and who ends a connection
+in it, as seen on the wire."""
 
 import collections
 import ctypes

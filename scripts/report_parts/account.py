@@ -161,7 +161,7 @@ def context(result):
     """What is needed to repeat it."""
     names = {"lab": "network", "layout": "layout", "ring": "ways to use io_uring",
              "family": "address family", "congestion_control": "congestion control",
-             "threads": "threads",
+             "threads": "threads", "server_threads": "server threads",
              "concurrency": "connections in flight", "seed": "seed", "liburing": "liburing",
              "compiler": "compiler", "elapsed_s": "seconds", "run_id": "run", "host": "host"}
     about = result["context"]

@@ -28,8 +28,9 @@ def _load(result):
         total = sum(scenario["weight"] for scenario in scenarios) or 1
         played = [f"{scenario['name']} {100 * scenario['weight'] / total:.0f}%"
                   for scenario in scenarios]
-    return (f"{kind(result)} {', '.join(played)}; {context['layout']}{_ring(context)}, {context['family']}, "
-            f"{context['threads']:.0f}x{context['concurrency']:.0f}")
+    servers = f"+{context['server_threads']:.0f}" if context.get("server_threads") else ""
+    return (f"{kind(result)} {', '.join(played)}; {context['layout']}{_ring(context)}, "
+            f"{context['family']}, {context['threads']:.0f}{servers}x{context['concurrency']:.0f}")
 
 
 def _changes(before, after):

@@ -22,11 +22,13 @@ def _threads(cost):
 
 
 def _draw_bar(axes, row, left, width, look):
-    axes.barh(-row, max(width, 0), 0.36, left, color=look.colour, hatch=look.hatch,
-              edgecolor=INK, linewidth=1)
+    """What is less than nothing goes back from where the parts before it end, as an outline."""
+    fill = {"color": look.colour, "edgecolor": INK} if width >= 0 else {
+        "facecolor": "none", "edgecolor": INK, "linestyle": (0, (3, 2)), "zorder": 3}
+    axes.barh(-row, width, 0.36, left, hatch=look.hatch, linewidth=1, **fill)
 
 
-def _draw_bill(sheet, title, parts, beside, most):
+def draw_sum(sheet, title, parts, beside, most):
     """The sum as one bar of its parts, and each part below where it stands in the sum. `parts` and
     `beside`: (name, us, interval or None)."""
     total = sum(us for _, us, _ in parts)
@@ -44,7 +46,7 @@ def _draw_bill(sheet, title, parts, beside, most):
             _draw_bar(axes, 0, left, us, look)
         if reach:
             interval_line(axes, row, left + reach[0], left + reach[1], INK)
-        share = "beside it" if is_beside else f"{100 * us / total:.0f}%" if total else ""
+        share = "beside it" if is_beside else f"{round(100 * us / total)}%" if total else ""
         row_label(axes, row, shortened(name, 60 if sheet.is_wide else 30),
                   f"{amount(us)} us, {share}")
         left += us
@@ -64,38 +66,27 @@ def bill(result):
         ("ksoftirqd, whole machine", cost["ksoftirqd_us"]),
         ("the server's processes", (result.get("server") or {}).get("cpu_us_per_connection")))
         if us is not None]
-    parts = [(part["name"], part["us"], (part["ci_low"], part["ci_high"])
-              if None not in (part.get("ci_low"), part.get("ci_high")) else None)
-             for part in cost.get("parts") or []]
-    most = max(sum(us for _, us, _ in threads + beside),
-               sum(us for _, us, _ in parts), *(reach[1] for _, _, reach in parts if reach), 0)
+    most = sum(us for _, us, _ in threads + beside)
 
     def draw(sheet):
-        _draw_bill(sheet, "By thread" if parts else None, threads, beside, most)
-        if parts:
-            _draw_bill(sheet, "By part", parts, [], most)
+        draw_sum(sheet, None, threads, beside, most)
 
-    rows = [["by thread", name, amount(us), "-"] for name, us, _ in threads]
-    rows += [["beside the process", name, amount(us), "-"] for name, us, _ in beside]
-    rows += [["by part", name, amount(us), interval(*reach) if reach else "-"]
-             for name, us, reach in parts]
-    return Section("cost", "What a connection cost", _bill_sentence(result, threads, parts),
+    rows = [["by thread", name, amount(us)] for name, us, _ in threads]
+    rows += [["beside the process", name, amount(us)] for name, us, _ in beside]
+    return Section("cost", "What a connection cost", _bill_sentence(result, threads),
                    Chart("Bars laid end to end: the CPU time of a connection, and below it each of "
                          "its parts in its place.", draw),
-                   [Table("CPU time of a connection, microseconds",
-                          ["bill", "part", "#us", "#95% interval"], rows), _per_connection(cost)])
+                   [Table("CPU time of a connection, microseconds", ["bill", "part", "#us"], rows),
+                    _per_connection(cost)])
 
 
-def _bill_sentence(result, threads, parts):
+def _bill_sentence(result, threads):
     cost = result["cost"]
     total = cost["cpu_us_per_connection"]
     sentence = f"A connection cost {amount(total)} us of CPU"
     if len(threads) > 1 and total:
         name, us, _ = max(threads, key=lambda part: part[1])
         sentence += f", {100 * us / total:.0f}% of it on {name}"
-    if parts:
-        name, us, _ = max(parts, key=lambda part: part[1])
-        sentence += f"; the dearest part is {name} with {amount(us)} us"
     if cost["ksoftirqd_us"] is not None and total:
         sentence += (f". ksoftirqd worked {amount(cost['ksoftirqd_us'])} us beside it "
                      f"({100 * cost['ksoftirqd_us'] / total:.1f}%), which is on nobody's bill")
@@ -105,8 +96,11 @@ def _bill_sentence(result, threads, parts):
 
 
 def _per_connection(cost):
+    younger = [["of them, acknowledgements alone", cost.get("pure_acks_per_connection")],
+               ["wake-ups of playing threads", cost.get("wake_ups_per_connection")]]
     return Table("Besides CPU time, per connection", ["what", "#per connection"],
-                 [["TCP segments sent", amount(cost["segments_per_connection"])],
+                 [["TCP segments sent", amount(cost["segments_per_connection"])]]
+                 + [[what, amount(figure)] for what, figure in younger if figure is not None] + [
                   ["TIME_WAIT sockets made", amount(cost["time_wait_per_connection"])],
                   ["io_uring_enter calls", amount(cost["syscalls_per_connection"])],
                   ["share of the CPU time in user mode", f"{100 * cost['user_share']:.1f}%"]])

@@ -61,7 +61,8 @@ DIRECTION = {"sent": NUMBER_OR_NULL, "received": NUMBER_OR_NULL, "lost": NUMBER_
 RATIO = {"ci_low": NUMBER_OR_NULL, "ci_high": NUMBER_OR_NULL}
 CONTEXT = {"version": TEXT, "command": TEXT, "kernel": TEXT, "cpu_model": TEXT, "cpus": NUMBER,
            "lab": TEXT, "layout": TEXT, "ring": Optional(TEXT), "family": TEXT,
-           "concurrency": NUMBER, "threads": NUMBER, "started_at": TEXT, "elapsed_s": NUMBER,
+           "concurrency": NUMBER, "threads": NUMBER,
+           "server_threads": Optional(NUMBER), "started_at": TEXT, "elapsed_s": NUMBER,
            "side": TEXT, "target": Optional(TEXT), "sysctls": Map(TEXT)}
 VERDICT = {"name": TEXT, "ok": TRUTH, "advisory": TRUTH, "evidence": TEXT, "remedy": TEXT}
 SCENARIO = {"name": TEXT, "about": TEXT, "weight": NUMBER, "client": Optional(LEDGER),
@@ -75,7 +76,14 @@ COST = {"connections": NUMBER, "connections_per_second": NUMBER, "cpu_us_per_con
         "client_us": NUMBER_OR_NULL, "server_us": NUMBER_OR_NULL, "worker_us": NUMBER,
         "ksoftirqd_us": NUMBER_OR_NULL, "user_share": NUMBER, "segments_per_connection": NUMBER,
         "time_wait_per_connection": NUMBER, "syscalls_per_connection": NUMBER,
-        "parts": Optional([{"name": TEXT, "us": NUMBER} | RATIO])}
+        "pure_acks_per_connection": Optional(NUMBER), "wake_ups_per_connection": Optional(NUMBER)}
+FIGURE = {"us": NUMBER, "ci_low": NUMBER, "ci_high": NUMBER}
+BILL = {"of": TEXT, "obstacle": Optional(TEXT), "whole": Optional(FIGURE),
+        "parts": [{"name": TEXT} | FIGURE],
+        "steps": [{"side": SIDE, "step": TEXT, "part": TEXT} | FIGURE], "who_pays": TEXT,
+        "deferred": Optional({"time_wait_per_connection": NUMBER_OR_NULL,
+                              "object_bytes": NUMBER_OR_NULL, "seconds": NUMBER,
+                              "byte_seconds": NUMBER_OR_NULL})}
 ARM = {"name": TEXT, "connections": NUMBER, "value": NUMBER, "ratio": NUMBER_OR_NULL,
        "difference": NUMBER_OR_NULL, "difference_ci_low": NUMBER_OR_NULL,
        "difference_ci_high": NUMBER_OR_NULL, "verdict": Optional(TEXT)} | RATIO
@@ -105,6 +113,7 @@ LOAD = {"scenarios": [SCENARIO], "errors": [ERROR], "cost": COST,
                              "cpu_us_per_connection": NUMBER_OR_NULL}),
         "comparison": Optional(COMPARISON), "sweep": Optional({"scenario": TEXT,
                                                                "points": [POINT]}),
+        "bills": Optional([BILL]),
         "series": Optional({"interval_s": NUMBER, "samples": [SAMPLE]})}
 RESULT = {"context": CONTEXT, "verdicts": [VERDICT], "interrupted": TRUTH, "gate": Optional(GATE)}
 
