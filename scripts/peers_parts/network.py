@@ -104,11 +104,12 @@ class Ends:
             seen += 1
 
     def told(self):
-        """What most of the connections did that were seen to their end, and how many of them."""
+        """What the connections did that were seen to their end, the commonest first, and how many of
+        them. The ends are two processes: who is first may be a race."""
         ended = [signs for signs in self.signs.values()
                  if any(sign.endswith("RST") for sign in signs) or len(signs) > 1]
         stories = collections.Counter(", then ".join(dict.fromkeys(signs)) for signs in ended)
         if not stories:
             return ""
-        story, count = stories.most_common(1)[0]
-        return f"{story}: {count} of {len(ended)} connections that were looked at"
+        told = ", ".join(f"{story}: {count}" for story, count in stories.most_common(2))
+        return f"{told} of {len(ended)} connections that were looked at"
