@@ -108,6 +108,7 @@ WorkerReport Lockstep::report() const {
   report.server = server_recorder_.records();
   for (ScenarioRecord& record : report.client) record.latency = {};
   report.client_ended = client_.ended();
+  report.in_lockstep = true;
   report.ring_enters = ring_.system_calls();
   report.ring_overflowed = ring_.overflowed();
   report.stale_completions = client_.stale() + server_.stale();

@@ -21,6 +21,7 @@ struct Ends {
 std::map<unsigned, Ends> by_group(const LoadFacts& facts) {
   std::map<unsigned, Ends> groups;
   for (const WorkerReport& worker : facts.workers) {
+    if (worker.in_lockstep) continue;
     Ends& ends = groups[worker.group];
     if (!worker.client.empty()) ends.clients.push_back(&worker);
     if (!worker.server.empty()) ends.servers.push_back(&worker);

@@ -53,7 +53,8 @@ struct WorkerReport {
   /// How the last connections went down; null for an end that was not there, or if nobody wanted to
   /// know. Not to be read while the worker plays.
   std::shared_ptr<const MomentLog> client_moments, server_moments;
-  unsigned group = 0;  ///< workers of one group have the same listeners, and no other has those
+  bool in_lockstep = false;  ///< no connection had times of its own: see lockstep.h
+  unsigned group = 0;        ///< workers of one group have the same listeners, and no other has those
 };
 
 class Worker {
