@@ -36,12 +36,10 @@ namespace {
 /// Long against the ends of a slice, where fewer connections are in flight; short against the drift
 /// of a machine. With many in flight a slice is as long as it takes to play some twenty times as
 /// many.
-constexpr Nanoseconds kSlice_ns = 10'000'000;
+constexpr Nanoseconds kSlice_ns = 20'000'000;
 constexpr Nanoseconds kSlicePerConnection_ns = 400'000;
-/// What is played before a slice and not measured: what the kernel puts off (RCU frees the sockets,
-/// inodes and files of the arm before) is done on this arm's account otherwise. So long at least,
-/// or such a share of the slice.
-constexpr Nanoseconds kLeastLeadIn_ns = 5'000'000;
+/// A part of a slice that is played before it and not measured: what the kernel puts off (RCU frees
+/// the sockets, inodes and files of the arm before) is done on this arm's account otherwise.
 constexpr Nanoseconds kLeadInShare = 4;
 /// Not measured: caches, slabs and the CPU's clock warm up.
 constexpr unsigned kWarmUpBlocks = 2;
@@ -163,7 +161,7 @@ class Comparison {
   Nanoseconds limit_ns_;  ///< to be measured; with a goal, at most
   std::optional<ResolutionGoal> goal_;
   ProgressStyle progress_;
-  Nanoseconds slice_ns_, lead_in_ns_;
+  Nanoseconds slice_ns_;
   Random random_;
   std::vector<Slot> slots_;
   std::vector<std::vector<BlockCost>> blocks_;  ///< by slot
@@ -178,7 +176,6 @@ Comparison::Comparison(const Options& options, std::vector<Slot> slots)
       progress_(progress_style(options.progress,
                                std::chrono::duration<double>(options.interval).count())),
       slice_ns_(std::max(kSlice_ns, options.concurrency * kSlicePerConnection_ns)),
-      lead_in_ns_(std::max(kLeastLeadIn_ns, slice_ns_ / kLeadInShare)),
       random_(options.seed),
       slots_(std::move(slots)),
       blocks_(slots_.size()) {
@@ -196,7 +193,7 @@ void Comparison::slice(std::size_t arm, bool measured) {
   const std::uint64_t all_ended_before = worker.client_ended();
   const std::uint64_t enters_before = ground.link.enters.load(std::memory_order_relaxed);
   const std::uint64_t sleeps_before = process_sleeps();
-  worker.play(slot.mix, {.connections = {}, .until = clock_ns() + lead_in_ns_});
+  worker.play(slot.mix, {.connections = {}, .until = clock_ns() + slice_ns_ / kLeadInShare});
   const std::uint64_t cpu_before = ground.cpu_ns();
   const std::uint64_t ended_before = worker.client_ended();
   const Nanoseconds began = clock_ns();
@@ -218,7 +215,7 @@ void Comparison::slice(std::size_t arm, bool measured) {
 }
 
 void Comparison::lockstep_slice(BilledPlay& billed, bool measured) {
-  billed.lockstep.play(billed.index, clock_ns() + lead_in_ns_);
+  billed.lockstep.play(billed.index, clock_ns() + slice_ns_ / kLeadInShare);
   const Nanoseconds began = clock_ns();
   const LockstepSlice slice = billed.lockstep.play(billed.index, began + slice_ns_);
   if (!measured) return;
