@@ -132,8 +132,7 @@ def check_doctor():
 def check_run_and_compare():
     validator = validator_of("result.schema.json")
     with tempfile.TemporaryDirectory() as folder:
-        run = result_of(validator, folder, "run", "--scenario", "graceful", "--connections", "200",
-                        "--bill")
+        run = result_of(validator, folder, "run", "--scenario", "graceful", "--connections", "200")
         compare = result_of(validator, folder, "compare", "--duration", "1s")
         sweep = result_of(validator, folder, "sweep", "--scenario", "graceful",
                           "--vary", "request=1,9000", "--resolution", "20%", "--max-time", "1s")
