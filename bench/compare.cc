@@ -458,10 +458,11 @@ LoadFacts play(const Options& options, std::vector<Slot> slots,
 /// that uses io_uring in other ways has none.
 class Billing {
  public:
-  /// `endpoints`: of the plan's scenarios, and of nobody else.
-  Billing(const Options& options, const Plan& plan, std::vector<Endpoint> endpoints)
+  /// `endpoints` and those `of_trial`: of the plan's scenarios, and of nobody else.
+  Billing(const Options& options, const Plan& plan, std::vector<Endpoint> endpoints,
+          std::span<const Endpoint> of_trial)
       : plan_(plan), domain_(domain(options.family)), endpoints_(std::move(endpoints)) {
-    look_for_obstacles(options.concurrency);
+    look_for_obstacles(options.concurrency, of_trial);
     lockstep_.emplace(plan.scenarios, endpoints_, options.concurrency, interrupted());
   }
 
@@ -489,9 +490,10 @@ class Billing {
   }
 
  private:
-  /// In a trial whose connections are in nobody's account.
-  void look_for_obstacles(unsigned concurrency) {
-    Lockstep trial(plan_.scenarios, endpoints_, concurrency, interrupted());
+  /// In a trial whose connections are in nobody's account. Its listeners are its own: the kernel
+  /// takes a ring apart when it finds the time, and until then its accept takes connections away.
+  void look_for_obstacles(unsigned concurrency, std::span<const Endpoint> endpoints) {
+    Lockstep trial(plan_.scenarios, endpoints, concurrency, interrupted());
     for (const Arm& arm : plan_.arms) {
       if (arm.scenarios.size() > 1) {
         obstacles_.push_back("it is a mix: compare its scenarios to see their bills");
@@ -575,7 +577,8 @@ CompareResult compare(const Options& options, const Plan& plan, const Lab& lab) 
   }
   std::optional<Billing> billing;
   if (options.bill) {
-    billing.emplace(options, plan, endpoints_in(listening, options, plan, lab));
+    billing.emplace(options, plan, endpoints_in(listening, options, plan, lab),
+                    endpoints_in(listening, options, plan, lab));
     billing->add_slots(*slots.front().ground, slots);
   }
   // The trial of a bill is in no account.

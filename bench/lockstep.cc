@@ -201,6 +201,7 @@ void Lockstep::go_on() {
 
 /// What is open goes on in its own order until it has ended.
 void Lockstep::drain() {
+  if (abandoned_) return;
   for (const Nanoseconds began = now_; !is_drained() && now_ - began < kDrainLimit;) go_on();
   if (is_drained()) return;
   abandoned_ = true;

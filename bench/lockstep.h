@@ -33,7 +33,8 @@ struct LockstepSlice {
 class Lockstep {
  public:
   /// Must be made, used and destroyed by one thread; what is referred to must outlive it. Batches
-  /// have `concurrency` connections; the listeners need a backlog of Worker::backlog(concurrency).
+  /// have `concurrency` connections; the listeners need a backlog of Worker::backlog(concurrency),
+  /// and no other ring may have accepted from them: the kernel takes one apart after it was closed.
   /// `stop` may be set by any thread or signal handler at any time. Throws Error.
   Lockstep(std::span<const Scenario> scenarios, std::span<const Endpoint> endpoints,
            unsigned concurrency, const std::atomic<bool>& stop);

@@ -132,12 +132,16 @@ def check_doctor():
 def check_run_and_compare():
     validator = validator_of("result.schema.json")
     with tempfile.TemporaryDirectory() as folder:
-        run = result_of(validator, folder, "run", "--scenario", "graceful", "--connections", "200")
-        compare = result_of(validator, folder, "compare", "--duration", "1s")
+        run = result_of(validator, folder, "run", "--scenario", "graceful", "--connections", "200",
+                        "--bill")
+        compare = result_of(validator, folder, "compare", "--duration", "1s", "--bill")
         sweep = result_of(validator, folder, "sweep", "--scenario", "graceful",
                           "--vary", "request=1,9000", "--resolution", "20%", "--max-time", "1s")
     if "comparison" in run or "comparison" not in compare:
         fail("`comparison` belongs to the result of compare, and to no other")
+    if [[bill["of"] for bill in result["bills"]] for result in (run, compare)] != [
+            ["graceful"], ["graceful", "rst-client"]] or "bills" in sweep:
+        fail("a run has a bill for each scenario, a comparison one for each arm, a sweep none")
     if "series" not in run or "series" in compare:
         fail("`series` belongs to the result of run, and not to that of compare")
     if [scenario["name"] for scenario in run["scenarios"]] != ["graceful"]:

@@ -216,8 +216,7 @@ def check_numbers(browser, page, result):
                        ".filter(p => p.getAttribute('d').trim().endsWith('z')).length")
     parts = 1 + (result["cost"]["ksoftirqd_us"] is not None)
     failures.equal(bars, parts, "bars in the sum of the threads")
-    if "bills" in result:
-        check_bills(browser, result["bills"])
+    check_bills(browser, result["bills"])
 
 
 def check_bills(browser, bills):
@@ -338,7 +337,8 @@ def main():
     runs = [result_of(*load)[1] for _ in range(2)]
     runs[1]["context"]["kernel"] = "Linux 99.0"  # a machine that was updated between the two
     runs[0]["series"] = course()
-    compared = result_of("compare", "graceful", "rst-client", "--duration", "2s")[1]
+    compared = result_of("compare", "graceful", "rst-client", "--duration", "2s",
+                         "--bill")[1]
     swept = result_of("sweep", "--scenario", "unread-data", "--vary", "request=1,4096",
                       "--duration", "2s")[1]
     with tempfile.TemporaryDirectory() as name:
