@@ -38,9 +38,6 @@ namespace {
 /// many.
 constexpr Nanoseconds kSlice_ns = 20'000'000;
 constexpr Nanoseconds kSlicePerConnection_ns = 400'000;
-/// A part of a slice that is played before it and not measured: what the kernel puts off (RCU frees
-/// the sockets, inodes and files of the arm before) is done on this arm's account otherwise.
-constexpr Nanoseconds kLeadInShare = 4;
 /// Not measured: caches, slabs and the CPU's clock warm up.
 constexpr unsigned kWarmUpBlocks = 2;
 
@@ -145,8 +142,8 @@ class Comparison {
 
  private:
   void block(bool measured);
-  void slice(std::size_t arm, bool measured);
-  void lockstep_slice(BilledPlay& billed, bool measured);
+  void slice(std::size_t arm, Nanoseconds lead_in_ns, bool measured);
+  void lockstep_slice(BilledPlay& billed, Nanoseconds lead_in_ns, bool measured);
   bool is_cut_short() const;
   bool is_enough();
   std::size_t candidates_end() const;
@@ -182,9 +179,9 @@ Comparison::Comparison(const Options& options, std::vector<Slot> slots)
   if (options.resolution) goal_.emplace(*options.resolution, Bootstrap{.seed = seed_});
 }
 
-void Comparison::slice(std::size_t arm, bool measured) {
+void Comparison::slice(std::size_t arm, Nanoseconds lead_in_ns, bool measured) {
   Slot& slot = slots_[arm];
-  if (slot.billed) return lockstep_slice(*slot.billed, measured);
+  if (slot.billed) return lockstep_slice(*slot.billed, lead_in_ns, measured);
   const Ground& ground = *slot.ground;
   std::optional<SideNetwork::Visit> visit;
   if (ground.network) visit.emplace(*ground.network);
@@ -193,7 +190,7 @@ void Comparison::slice(std::size_t arm, bool measured) {
   const std::uint64_t all_ended_before = worker.client_ended();
   const std::uint64_t enters_before = ground.link.enters.load(std::memory_order_relaxed);
   const std::uint64_t sleeps_before = process_sleeps();
-  worker.play(slot.mix, {.connections = {}, .until = clock_ns() + slice_ns_ / kLeadInShare});
+  if (lead_in_ns > 0) worker.play(slot.mix, {.connections = {}, .until = clock_ns() + lead_in_ns});
   const std::uint64_t cpu_before = ground.cpu_ns();
   const std::uint64_t ended_before = worker.client_ended();
   const Nanoseconds began = clock_ns();
@@ -214,8 +211,8 @@ void Comparison::slice(std::size_t arm, bool measured) {
                      ended});
 }
 
-void Comparison::lockstep_slice(BilledPlay& billed, bool measured) {
-  billed.lockstep.play(billed.index, clock_ns() + slice_ns_ / kLeadInShare);
+void Comparison::lockstep_slice(BilledPlay& billed, Nanoseconds lead_in_ns, bool measured) {
+  if (lead_in_ns > 0) billed.lockstep.play(billed.index, clock_ns() + lead_in_ns);
   const Nanoseconds began = clock_ns();
   const LockstepSlice slice = billed.lockstep.play(billed.index, began + slice_ns_);
   if (!measured) return;
@@ -234,8 +231,11 @@ void Comparison::block(bool measured) {
   if (measured) {
     for (auto& costs : blocks_) costs.emplace_back();
   }
-  for (std::uint8_t arm : mirrored_block(static_cast<std::uint8_t>(slots_.size()), random_)) {
-    slice(arm, measured);
+  std::optional<std::size_t> before;
+  for (std::size_t arm : mirrored_block(static_cast<std::uint8_t>(slots_.size()), random_)) {
+    const std::size_t played = arm == kControl ? kBaseline : arm;
+    slice(arm, played == before ? 0 : kLeadIn_ns, measured);
+    before = played;
     if (is_cut_short()) break;
   }
   if (measured && is_cut_short()) {  // a block is whole or is not
@@ -259,7 +259,6 @@ void Comparison::tell(Progress& progress) const {
   for (const Slice& slice : slices_) progress.counts.connections += slice.connections;
 }
 
-/// After a block. Looks, if there is a goal and the schedule says so.
 /// Behind the arms stand the lockstep slices of their bills.
 std::size_t Comparison::candidates_end() const {
   const auto is_billed = [](const Slot& slot) { return slot.billed.has_value(); };
@@ -267,6 +266,7 @@ std::size_t Comparison::candidates_end() const {
                                   slots_.begin());
 }
 
+/// After a block. Looks, if there is a goal and the schedule says so.
 bool Comparison::is_enough() {
   const std::size_t measured = blocks_[kBaseline].size();
   if (measured < kMinBlocks) return false;

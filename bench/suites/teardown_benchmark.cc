@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include <memory>
+#include <optional>
 
 #include "bench/cpu_time.h"
 #include "bench/schedule.h"
@@ -17,9 +18,6 @@ namespace ringchurn {
 namespace {
 
 constexpr Nanoseconds kSlice = 20'000'000;
-/// Played before a slice and not measured, as in a comparison: what the kernel puts off (RCU frees
-/// the sockets of the contestant before) would be on this one's account.
-constexpr Nanoseconds kLeadIn = kSlice / 4;
 /// Few enough that their sockets stay in the CPU's caches, as the floor's one connection does.
 constexpr unsigned kConcurrency = 16;
 constexpr int kBlocks = 50;  // 5 s
@@ -40,8 +38,10 @@ class Contest {
 
   void block(bool measured) {
     BlockCost costs[2];
+    std::optional<std::uint8_t> arm_before;
     for (const std::uint8_t arm : mirrored_block(2, random_)) {
-      play(arm, kLeadIn);
+      if (arm != arm_before) play(arm, kLeadIn_ns);
+      arm_before = arm;
       const std::uint64_t before = clock_.now_ns();
       const std::uint64_t connections = play(arm, kSlice);
       costs[arm].cost += static_cast<double>(clock_.now_ns() - before);
