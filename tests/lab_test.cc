@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,6 +30,7 @@
 #include <vector>
 
 #include "ring/error.h"
+#include "tests/in_child.h"
 
 namespace ringchurn {
 namespace {
@@ -53,28 +53,6 @@ std::string network_namespace() {
   char name[64] = {};
   const ssize_t length = readlink("/proc/self/ns/net", name, sizeof name - 1);
   return {name, static_cast<std::size_t>(length > 0 ? length : 0)};
-}
-
-/// Runs `body` in a child process and returns the string that it returned.
-std::string in_child(const std::function<std::string()>& body) {
-  int ends[2];
-  if (pipe(ends) != 0) return "pipe failed";
-  const pid_t child = fork();
-  if (child == 0) {
-    const std::string answer = body();
-    const bool written = write(ends[1], answer.data(), answer.size()) == std::ssize(answer);
-    _exit(written ? 0 : 1);
-  }
-  close(ends[1]);
-  std::string answer;
-  char piece[4096];
-  for (ssize_t n = 0; (n = read(ends[0], piece, sizeof piece)) > 0;) {
-    answer.append(piece, static_cast<std::size_t>(n));
-  }
-  close(ends[0]);
-  int status = 0;
-  waitpid(child, &status, 0);
-  return status == 0 ? answer : answer + " (the child died)";
 }
 
 /// Enters the lab, and returns the refusal, or "entered".
