@@ -81,6 +81,12 @@ def main():
         if done.returncode != 0:
             fail(f"exit code {done.returncode}: {done.stdout}{done.stderr}")
         result = json.loads(path.read_text(encoding="utf-8"))
+        usual = peers("--ringchurn", RINGCHURN, "--rounds", "1", "--connections", str(CONNECTIONS),
+                      "--peers", present[0], "--default-ports")
+    failures.check("ip_local_port_range 1024 65535" in result["client_ports"] and
+                   result["client_ports"] in done.stdout, f"ports: {result['client_ports']}")
+    failures.check("ip_local_port_range 32768 60999" in usual.stdout,
+                   f"--default-ports: {usual.stdout}{usual.stderr}")
     expected = len(present) + ("httperf" in present)
     failures.equal(len(result["comparisons"]), expected, f"comparisons with {present}")
     failures.equal(len(result["missing"]), len(PEERS) - len(present), result["missing"])

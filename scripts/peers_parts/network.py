@@ -14,19 +14,19 @@ import threading
 
 from peers_parts.measure import Failed
 
-SETTINGS = {"net/ipv4/ip_local_port_range": "1024 65535", "net/core/somaxconn": "65535",
-            "net/ipv4/tcp_max_tw_buckets": "4000000", "net/ipv4/ip_local_reserved_ports": "8080",
-            # A client that closes first may take its ports again, or only the kernel's search for
-            # one is measured (bench/README.md).
-            "net/ipv4/tcp_tw_reuse_delay": "1"}
+SETTINGS = {"net/core/somaxconn": "65535", "net/ipv4/tcp_max_tw_buckets": "4000000",
+            "net/ipv4/ip_local_reserved_ports": "8080"}
+# A client that closes first may take its ports again, or only the kernel's search for one is
+# measured (bench/README.md).
+WIDE_PORTS = {"net/ipv4/ip_local_port_range": "1024 65535", "net/ipv4/tcp_tw_reuse_delay": "1"}
 MARKER = "RINGCHURN_PEERS_NAMESPACE"
 
 
-def enter():
+def enter(default_ports):
     """Goes on in the namespace, with lo up; the script starts anew there."""
     if os.environ.get(MARKER) == os.readlink("/proc/self/ns/net"):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        for name, value in SETTINGS.items():
+        for name, value in (SETTINGS | ({} if default_ports else WIDE_PORTS)).items():
             try:
                 pathlib.Path("/proc/sys", name).write_text(value, encoding="ascii")
             except OSError:
@@ -42,6 +42,13 @@ def enter():
     sys.stdout.flush()
     start = f"{MARKER}=$(readlink /proc/self/ns/net) exec \"$@\""
     os.execvp(unshare[0], [*unshare, "sh", "-c", start, "sh", sys.executable, *sys.argv])
+
+
+def client_ports():
+    """What the programs may choose from, as the namespace has it."""
+    settings = [pathlib.Path("/proc/sys", name) for name in WIDE_PORTS]
+    return ", ".join(" ".join([path.name, *path.read_text(encoding="ascii").split()])
+                     for path in settings if path.exists())
 
 
 def active_opens(pid="self"):
