@@ -90,13 +90,14 @@ void add_pair(const Moments& client, const Moments& server, Teardowns& to) {
 }
 
 void add_pairs(const Scenario& scenario, unsigned index, const Ends& ends, Teardowns& to) {
-  if (ends.clients.empty()) return;
-  const MomentLog& clients = *ends.clients.front()->client_moments;
-  const MomentLog& servers =
-      scenario.has_server() ? *ends.servers.front()->server_moments : clients;
-  for (const Moments& client : clients.all(index, Side::client)) {
-    const Moments* server = servers.find(index, Side::server, client.ordinal);
-    if (server) add_pair(client, *server, to);
+  for (const WorkerReport* worker : ends.clients) {
+    const MomentLog& clients = *worker->client_moments;
+    const MomentLog& servers =
+        scenario.has_server() ? *ends.servers.front()->server_moments : clients;
+    for (const Moments& client : clients.all(index, Side::client)) {
+      const Moments* server = servers.find(index, Side::server, client.ordinal);
+      if (server) add_pair(client, *server, to);
+    }
   }
 }
 

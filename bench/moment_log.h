@@ -22,6 +22,12 @@ class MomentLog {
   static constexpr std::size_t kFewest = std::size_t{1} << 8;
   static constexpr std::size_t kMost = std::size_t{1} << 16;
 
+  /// The room of each of `threads` logs of a process with so many connections in flight: none, if
+  /// they are more than there could be places.
+  static constexpr std::size_t room(unsigned concurrency, unsigned threads = 1) {
+    return concurrency <= kMost ? kRoom / threads : 0;
+  }
+
   /// Of the end that is at `whose`, which at the client plays both ends of some scenarios. Has room
   /// for `room` connections, all scenarios together.
   MomentLog(std::span<const Scenario> scenarios, Side whose, std::size_t room = kRoom);

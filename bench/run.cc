@@ -89,6 +89,7 @@ class Crew {
   void perform(Group& group, Player& player, Worker& worker);
   void play(const Group& group, const Player& player, Worker& worker) const;
   Nanoseconds warm_until() const;
+  KernelCounters counters_beside() const;
   void begin_measuring();
   MeasuredPart measured_part();
   void split_by_end(std::uint64_t client_ns, std::uint64_t server_ns, Metered& facts) const;
@@ -122,6 +123,7 @@ class Crew {
     Meter meter;
     Nanoseconds began = clock_ns();
     std::uint64_t connections = 0, ring_enters = 0;
+    KernelCounters beside{};  ///< of the networks beside the lab's
   };
   std::optional<Measuring> measuring_;
   std::optional<LoadSampler> sampler_;  ///< empty until everything is set up
@@ -325,9 +327,10 @@ Worker::Settings Crew::settings(Group& group, const Player& player) const {
   settings.group = group.links;
   settings.ways = group.arm.ways;
   settings.sqpoll_cpu = player.sqpoll_cpu;
-  // A server's end alone knows nothing of who took the connection down first.
-  if (site_.only != Side::server && options_.concurrency <= MomentLog::kMost) {
-    settings.moments = MomentLog::kRoom / options_.threads;
+  // A server's end says nothing without the one client that it belongs to.
+  const bool has_one_client = group.shape.clients == 1 && group.shape.servers == 1;
+  if (!serves || (has_one_client && !site_.only)) {
+    settings.moments = MomentLog::room(options_.concurrency, options_.threads);
   }
   settings.most_at_once = most_at_once(group.concurrency, group.shape);
   return settings;
@@ -445,15 +448,22 @@ LoadFacts Crew::play() {
   collect(facts);
   const Nanoseconds over = clock_ns();
   meter->stop(facts);
-  for (const SideNetwork& network : networks_) facts.kernel += network.moved();
+  facts.kernel += counters_beside();
   sampler_->finish(over, facts);
   if (options_.warm_up.count() > 0) facts.measured = measured_part();
   return facts;
 }
 
+KernelCounters Crew::counters_beside() const {
+  KernelCounters counters;
+  for (const SideNetwork& network : networks_) counters += network.moved();
+  return counters;
+}
+
 /// The warm-up is over: the clocks and counters begin anew, for the cost. The account goes on.
 void Crew::begin_measuring() {
   Measuring& measuring = measuring_.emplace();
+  measuring.beside = counters_beside();
   for (Group& group : groups_) {
     for (const Link& link : group.links) {
       measuring.connections += link.client_ended.load(std::memory_order_relaxed);
@@ -478,6 +488,7 @@ MeasuredPart Crew::measured_part() {
   MeasuredPart part;
   if (!measuring_) return part;
   measuring_->meter.stop(part);
+  part.kernel += counters_beside().since(measuring_->beside);
   std::uint64_t client_ns = 0, server_ns = 0;
   Nanoseconds ended = measuring_->began;
   for (const Group& group : groups_) {
@@ -654,10 +665,8 @@ RunResult run(const Options& options, const Plan& plan, const Site& site) {
 
   std::vector<double> weights(plan.scenarios.size());
   const Arm& arm = plan.arms.front();
-  double total = 0;
-  for (double weight : arm.weights) total += weight;
   for (std::size_t i = 0; i < arm.scenarios.size(); ++i) {
-    weights[arm.scenarios[i]] = arm.weights[i] / total;
+    weights[arm.scenarios[i]] = arm.weights[i] / weight(arm);
   }
   account(plan, weights, facts, result);
   if (const auto grown = memory.bytes()) {

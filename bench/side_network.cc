@@ -54,7 +54,12 @@ SideNetwork::SideNetwork(BeyondVeth) {
     throw;
   }
   go_to(home);
+  is_beyond_veth_ = true;
   make_client_end();
+}
+
+SideNetwork::~SideNetwork() {
+  if (is_beyond_veth_) remove_pair();
 }
 
 SideNetwork::Visit::Visit(const SideNetwork& network) : home_(own_namespace()) {

@@ -18,6 +18,9 @@ class SideNetwork {
   /// lab() has the addresses at which they reach it. Throws Error.
   struct BeyondVeth {};
   explicit SideNetwork(BeyondVeth);
+  ~SideNetwork();
+  SideNetwork(const SideNetwork&) = delete;
+  SideNetwork& operator=(const SideNetwork&) = delete;
 
   /// Moves the calling thread there until the end of the scope. Sockets and threads that it makes
   /// meanwhile stay there.
@@ -40,6 +43,7 @@ class SideNetwork {
   Descriptor namespace_;
   Lab lab_;
   KernelCounters before_;
+  bool is_beyond_veth_ = false;
 };
 
 }  // namespace ringchurn

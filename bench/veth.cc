@@ -158,6 +158,12 @@ void make_client_end() {
   for (const Addresses& addresses : kAddresses) furnish(addresses, false);
 }
 
+void remove_pair() {
+  ifinfomsg link{};
+  link.ifi_index = device();
+  NetlinkRequest(RTM_DELLINK, 0, link).send();
+}
+
 bool steer_received_packets(int cpu) {
   bool is_written = false;
   std::thread([&] { is_written = write_rps_cpus(cpu_mask(cpu)); }).join();

@@ -20,6 +20,10 @@ void make_server_end(int clients, Lab& lab);
 /// Furnishes the other end, in the calling thread's network. Throws Error (kExitCannotRun).
 void make_client_end();
 
+/// Removes the pair by its end in the calling thread's network, at once: with a network that nobody
+/// needs any more it would go when the kernel finds the time, and until then there is no other.
+void remove_pair();
+
 /// Has the packets that this network's end of the pair receives processed by `cpu` (receive packet
 /// steering, Documentation/networking/scaling.rst), rather than by the CPU that sent them. That
 /// takes the machine's own CAP_NET_ADMIN and CAP_SYS_ADMIN, which root of a user namespace lacks:

@@ -33,6 +33,26 @@ def check_run(failures, layout, family):
     failures.check(result["kernel"]["OutRsts"]["measured"] > 0, f"{what}: no RST was counted")
 
 
+def check_warm_up(failures):
+    """What is counted behind a warm-up is of both networks, too."""
+    code, result = result_of("run", "--lab", "veth", "--scenario", "graceful-server",
+                             "--warm-up", "200ms", "--duration", "400ms")
+    failures.equal((code, failed_verdicts(result)), (0, {}), "warm-up: exit code, verdicts")
+    cost = result["cost"]
+    # A FIN of the server and the client's answer may share segments, and the edge cuts some in two.
+    failures.check(9 < cost["segments_per_connection"] < 11, f"warm-up: segments: {cost}")
+    failures.check(0.9 < cost["time_wait_per_connection"] < 1.1, f"warm-up: TIME_WAIT: {cost}")
+
+
+def check_bills(failures):
+    """Each bill of a run has a pair of its own, by the same name."""
+    code, result = result_of("run", "--lab", "veth", "--mix", "graceful=1,rst-client=1",
+                             "--connections", CONNECTIONS, "--bill")
+    failures.equal((code, failed_verdicts(result)), (0, {}), "bills: exit code, verdicts")
+    for bill in result["bills"]:
+        failures.check("parts" in bill, f"no bill of {bill['of']}: {bill}")
+
+
 def check_refusals(failures):
     for scenario, words in DIFFERENT_NETWORKS:
         done = run_ringchurn("run", "--lab", "veth", "--scenario", scenario, "--connections", 10)
@@ -53,6 +73,8 @@ def main():
     # The server's TIME_WAIT or the client's: the arms' counters are of both networks.
     arms = result["comparison"]["arms"]
     failures.equal(arms[0]["time_wait_per_connection"], 0, "rst-client: TIME_WAIT")
+    check_warm_up(failures)
+    check_bills(failures)
     check_refusals(failures)
     failures.finish("what crosses a veth pair is counted on both sides of it")
 
