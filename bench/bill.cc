@@ -14,6 +14,7 @@
 #include "bench/compare.h"
 #include "bench/interrupt.h"
 #include "bench/verdicts.h"
+#include "ring/error.h"
 
 namespace ringchurn {
 
@@ -227,8 +228,8 @@ Bill measure_bill(Options options, const Plan& plan, std::size_t index, const La
   options.concurrency = kCompareConcurrency;
   options.duration = std::chrono::seconds(1);
   options.progress = ProgressWish::never;
-  Plan alone{
-      {scenario}, {{scenario.name, {0}, {1.0}}}, {plan.files[index]}, {plan.settings[index]}};
+  const Arm arm{scenario.name, {0}, {1.0}, plan.arms.front().ways};
+  Plan alone{{scenario}, {arm}, {plan.files[index]}, {plan.settings[index]}};
   const CompareResult result = compare(options, alone, lab);
   for (const Verdict& verdict : result.run.verdicts) {
     if (verdict.ok || verdict.advisory) continue;
@@ -242,7 +243,11 @@ Bill measure_bill(Options options, const Plan& plan, std::size_t index, const La
 std::vector<Bill> measure_bills(const Options& options, const Plan& plan, const Lab& lab) {
   std::vector<Bill> bills;
   for (std::size_t i = 0; i < plan.scenarios.size(); ++i) {
-    bills.push_back(measure_bill(options, plan, i, lab));
+    try {
+      bills.push_back(measure_bill(options, plan, i, lab));
+    } catch (const Error& error) {
+      bills.push_back(no_bill(plan.scenarios[i].name, error.what()));
+    }
   }
   return bills;
 }

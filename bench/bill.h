@@ -43,8 +43,9 @@ extern const char* const kWhoPays;
 /// What measures the CPU time of retiring a socket in TIME_WAIT: no bill has it.
 extern const char* const kRetireCommand;
 
-/// A bill for each scenario of `plan`, measured here and now, about a second each: a comparison of
-/// the scenario alone, with both ends on the calling thread, which it pins.
+/// A bill for each scenario of `plan`, measured here and now, some two seconds each: a comparison
+/// of the scenario alone, with both ends on the calling thread. What cannot be measured has a bill
+/// that says why: the run that it belongs to is over, and keeps its result.
 std::vector<Bill> measure_bills(const Options& options, const Plan& plan, const Lab& lab);
 
 }  // namespace ringchurn

@@ -90,7 +90,7 @@ struct Home {
   Worker::Settings settings(const Ways& ways) const {
     Worker::Settings settings{Worker::Ends::both, options.concurrency};
     settings.stall_limit += plan.longest_rest_ns();
-    settings.moments = MomentLog::kRoom;
+    settings.moments = MomentLog::room(options.concurrency);
     settings.ways = ways;
     settings.sqpoll_cpu = sqpoll_cpu;
     return settings;
@@ -398,8 +398,9 @@ void Comparison::tell_bills(CompareResult& result) const {
   for (const Slot& slot : slots_) {
     if (!slot.billed) continue;
     const BilledPlay& billed = *slot.billed;
-    result.arms[*arm_of(billed.slot)].bill =
-        make_bill(billed.scenario, blocks_[billed.slot], billed.blocks);
+    result.arms[*arm_of(billed.slot)].bill = make_bill(
+        billed.scenario, billed.slot == kBaseline ? whole_baseline() : blocks_[billed.slot],
+        billed.blocks);
   }
 }
 
@@ -527,7 +528,7 @@ struct ServerArm {
     const SideNetwork::Visit visit(network);
     Worker::Settings settings{Worker::Ends::client, options.concurrency};
     settings.stall_limit += plan.longest_rest_ns();
-    settings.moments = MomentLog::kRoom;
+    settings.moments = MomentLog::room(options.concurrency);
     settings.peer_is_elsewhere = true;
     settings.ways = plan.arms.front().ways;
     worker.emplace(settings, plan.scenarios, endpoints, link, interrupted());
@@ -551,8 +552,9 @@ CompareResult compare(const Options& options, const Plan& plan, const Lab& lab) 
   result.run.context.received_by = "sender";
   const std::vector<int> cpus = usable_cpus();
   std::optional<int> sqpoll_cpu;
+  std::optional<Pinned> pinned;
   if (!cpus.empty()) {
-    pin_to(cpus.front());
+    pinned.emplace(cpus.front());
     sqpoll_cpu = cpu_beside(cpus, cpus.front());
   }
   std::optional<SideNetwork> servers;

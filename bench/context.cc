@@ -75,6 +75,16 @@ void pin_to(int cpu) {
   sched_setaffinity(0, sizeof set, &set);
 }
 
+Pinned::Pinned(int cpu) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) before_ = set;
+  pin_to(cpu);
+}
+
+Pinned::~Pinned() {
+  if (before_) sched_setaffinity(0, sizeof *before_, &*before_);
+}
+
 std::string network_identity() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
   std::string boot_id;

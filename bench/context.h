@@ -1,6 +1,12 @@
 // What a result is about: program, machine, lab, settings.
 #pragma once
 
+#include <sched.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "bench/lab.h"
 #include "bench/options.h"
 #include "bench/result.h"
@@ -30,5 +36,18 @@ std::vector<int> usable_cpus();
 
 /// Keeps the calling thread on one CPU.
 void pin_to(int cpu);
+
+/// Keeps the calling thread on one CPU until the end of the scope: then it may run where it might
+/// before.
+class Pinned {
+ public:
+  explicit Pinned(int cpu);
+  ~Pinned();
+  Pinned(const Pinned&) = delete;
+  Pinned& operator=(const Pinned&) = delete;
+
+ private:
+  std::optional<cpu_set_t> before_;
+};
 
 }  // namespace ringchurn

@@ -65,6 +65,7 @@ Lockstep::Lockstep(std::span<const Scenario> scenarios, std::span<const Endpoint
 
 std::string Lockstep::obstacle(std::uint16_t index) {
   if (std::string why = lockstep_obstacle(scenarios_[index]); !why.empty()) return why;
+  if (abandoned_) return "connections of a scenario before it never ended";
   spent_ns_.assign(turns_[index].size(), 0);
   now_ = clock_ns();
   const bool played = play_batch(index);

@@ -443,7 +443,7 @@ std::string arms(const CompareResult& result, const TextStyle& style) {
                  table.text(style) + wrap("  " + method, style.width, 2), style);
 }
 
-/// What else a connection of each arm does; only where the arms are both ends.
+/// Beside the bills: what else a connection of each arm does.
 std::string beside(const CompareResult& result, const TextStyle& style) {
   if (std::none_of(result.arms.begin(), result.arms.end(),
                    [](const ArmResult& arm) { return arm.bill.has_value(); })) {

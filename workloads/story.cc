@@ -40,7 +40,7 @@ std::optional<unsigned> index_of(const Scenario& scenario, const Turn& turn) {
   return std::nullopt;
 }
 
-bool takes_down(const Script& script, unsigned index) {
+bool is_teardown(const Script& script, unsigned index) {
   return index > opening(script) && index >= script.teardown && !moves_bytes(script.steps[index]);
 }
 
@@ -94,7 +94,7 @@ std::vector<StoryTurn> story_turns(const Scenario& scenario) {
   }
   accept_at_once(scenario, turns);
   const auto is_end = [&](const StoryTurn& turn) {
-    return takes_down(scenario.script(turn.side), turn.step);
+    return is_teardown(scenario.script(turn.side), turn.step);
   };
   const auto first = std::find_if(turns.begin(), turns.end(), is_end);
   for (StoryTurn& turn : turns) {
