@@ -224,13 +224,15 @@ Bill measure_bill(Options options, const Plan& plan, std::size_t index, const La
   if (!scenario.sysctls.empty()) {
     return no_bill(scenario.name, "it has a network of its own: ask compare for its bill");
   }
-  if (interrupted()) return no_bill(scenario.name, "the run was interrupted");
+  const char* const kCutShort = "the run was interrupted";
+  if (interrupted()) return no_bill(scenario.name, kCutShort);
   options.concurrency = kCompareConcurrency;
   options.duration = std::chrono::seconds(1);
   options.progress = ProgressWish::never;
   const Arm arm{scenario.name, {0}, {1.0}, plan.arms.front().ways};
   Plan alone{{scenario}, {arm}, {plan.files[index]}, {plan.settings[index]}};
   const CompareResult result = compare(options, alone, lab);
+  if (result.run.interrupted) return no_bill(scenario.name, kCutShort);
   for (const Verdict& verdict : result.run.verdicts) {
     if (verdict.ok || verdict.advisory) continue;
     return no_bill(scenario.name, fmt::format("{}: {}", verdict.name, verdict.evidence));

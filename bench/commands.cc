@@ -149,7 +149,10 @@ ExitCode perform_run(const Options& options) {
   site.lab = prepare(options, plan);
   site.metrics = metrics.get();
   RunResult result = run(options, plan, site);
-  if (options.bill) result.bills = measure_bills(options, plan, site.lab);
+  if (options.bill) {
+    result.bills = measure_bills(options, plan, site.lab);
+    result.interrupted = interrupted();
+  }
   return conclude(options, result);
 }
 

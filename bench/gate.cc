@@ -125,10 +125,13 @@ std::string in_words(const Gate& gate) {
   } else {
     text = gate.candidate;
   }
-  const auto unmet = std::count_if(gate.requirements.begin(), gate.requirements.end(),
-                                   [](const RequirementResult& row) { return !row.ok; });
-  if (unmet > 0) {
-    text += fmt::format("; {} of {} requirements not met", unmet, gate.requirements.size());
+  std::vector<std::string> unmet;
+  for (const RequirementResult& row : gate.requirements) {
+    if (!row.ok) unmet.push_back(row.text);
+  }
+  if (!unmet.empty()) {
+    text += fmt::format("; {} of {} requirements not met: {}", unmet.size(),
+                        gate.requirements.size(), fmt::join(unmet, ", "));
   } else if (!gate.requirements.empty()) {
     text += fmt::format(
         "; {} met", gate.requirements.size() == 1 ? "the requirement is" : "all requirements are");

@@ -366,14 +366,15 @@ constexpr OptionSpec kSpecs[] = {
     {"duration", "TIME", kBoth | kDriveBit | kServeBit, OptionKind::text, "amount",
      [](Options& o, const OptionValues& v) { o.duration = duration(v[0]); }, kAmount,
      "stop after TIME: 200ms, 10s, 5m, 1h\n"
-     "(default: 10s; 20s for comparisons, 10m for serve)"},
+     "(default: 10s; 20s for comparisons, 10m for serve)\n"
+     "of a comparison: of what is measured, which with\nlead-ins takes some 1.6 times as long"},
     {"resolution", "PERCENT", kCompareBit | kSweepBit, OptionKind::text, "amount",
      [](Options& o, const OptionValues& v) { o.resolution = resolution(v[0]); }, kAmount,
      "instead: until each arm's 95% interval is at most so\nfar to either side, 0.05% to 20%: "
      "0.5%, 0.005"},
     {"max-time", "TIME", kCompareBit | kSweepBit, OptionKind::text, "max-time",
      [](Options& o, const OptionValues& v) { o.max_time = duration(v[0]); }, kAmount,
-     "of --resolution: measure no longer (default: 60s)"},
+     "of --resolution: measure no longer (default: 60s),\nlead-ins not counted"},
     {"rate", "N", kLoads, OptionKind::number, "rate",
      [](Options& o, const OptionValues& v) {
        o.rate_per_s = static_cast<double>(number(v[0], 1, 10'000'000, "1 to 10,000,000"));

@@ -202,7 +202,21 @@ std::string unmatched(const std::vector<ScenarioResult>& scenarios, const TextSt
   return text;
 }
 
-std::string latencies(const std::vector<ScenarioResult>& scenarios, const TextStyle& style) {
+/// What the times count from.
+std::string latency_note(bool is_open_loop, bool has_matched) {
+  std::string note = is_open_loop ? "Since a connection was meant to begin."
+                                  : "Since the first step was issued, resting left out.";
+  if (has_matched) {
+    note +=
+        " Teardown step, peer heard and gone count from the active side's first teardown step, at "
+        "both ends, of the last connections.";
+  }
+  return note +
+         " A teardown ends with the client's script: compare it over time, not across scenarios.";
+}
+
+std::string latencies(const RunResult& result, const TextStyle& style) {
+  const std::vector<ScenarioResult>& scenarios = result.scenarios;
   Table table({{"scenario", false, true},
                {"phase"},
                {"p50", true},
@@ -211,11 +225,13 @@ std::string latencies(const std::vector<ScenarioResult>& scenarios, const TextSt
                {"p99.9", true},
                {"max", true},
                {"samples", true}});
+  bool has_matched = false;
   for (const ScenarioResult& scenario : scenarios) {
     bool is_first = true;
     for (const Phase& phase : kPhases) {
       const Percentiles& time = scenario.latency.*phase.times;
       if (phase.is_matched && time.count == 0) continue;
+      has_matched |= phase.is_matched;
       std::vector<Cell> row = {is_first ? scenario.name : "", phase.title};
       for (const auto& ns : {time.p50, time.p90, time.p99, time.p999, time.max}) {
         row.emplace_back(microseconds(ns));
@@ -225,10 +241,7 @@ std::string latencies(const std::vector<ScenarioResult>& scenarios, const TextSt
       is_first = false;
     }
   }
-  const std::string note =
-      "Since the first step was issued, resting left out. Teardown step, peer heard and gone count "
-      "from the active side's first teardown step, at both ends, of the last connections. A "
-      "teardown ends with the client's script: compare it over time, not across scenarios.";
+  const std::string note = latency_note(result.open_loop.has_value(), has_matched);
   return section(
       "LATENCY, us",
       table.text(style) + wrap("  " + note, style.width, 2) + unmatched(scenarios, style), style);
@@ -394,8 +407,8 @@ std::string conclusion(const RunResult& result, const TextStyle& style) {
 std::string account(const RunResult& result, const TextStyle& style) {
   const bool has_client = result.context.side != PlayedSide::server;
   return ledgers(result, style) + bytes(result, style) + errors(result.errors, false, style) +
-         errors(result.errors, true, style) +
-         (has_client ? latencies(result.scenarios, style) : "") + counters(result.kernel, style);
+         errors(result.errors, true, style) + (has_client ? latencies(result, style) : "") +
+         counters(result.kernel, style);
 }
 
 std::string interval(const std::optional<Estimate>& estimate, int decimals) {
@@ -494,9 +507,17 @@ std::string comparison_sentence(const ArmResult& arm, const ArmResult& baseline)
                        signed_percent(100 * (arm.ratio->ci_low - 1), decimals),
                        signed_percent(100 * (arm.ratio->ci_high - 1), decimals), among_arms, cpu);
   }
-  return fmt::format("{} costs {}% (±{}) {} CPU per connection than {}: {}", arm.name,
-                     grouped(std::abs(percent), decimals), grouped(half_width, decimals),
-                     percent < 0 ? "less" : "more", baseline.name, cpu);
+  // A skewed interval is told by its ends, the nearer one to 0 first.
+  const double low = 100 * (arm.ratio->ci_low - 1), high = 100 * (arm.ratio->ci_high - 1);
+  const bool is_skewed = std::abs((low + high) / 2 - percent) > half_width / 4;
+  const std::string error =
+      is_skewed
+          ? fmt::format("{} to {}", grouped(std::min(std::abs(low), std::abs(high)), decimals),
+                        grouped(std::max(std::abs(low), std::abs(high)), decimals))
+          : "±" + grouped(half_width, decimals);
+  return fmt::format("{} costs {}% ({}) {} CPU per connection than {}: {}", arm.name,
+                     grouped(std::abs(percent), decimals), error, percent < 0 ? "less" : "more",
+                     baseline.name, cpu);
 }
 
 std::string verdict_lines(const std::vector<Verdict>& verdicts, const TextStyle& style) {

@@ -615,10 +615,12 @@ Verdict load_completed(const Options& options, const RunResult& result,
   verdict.evidence = options.connections ? fmt::format("{} of {} connections begun", grouped(begun),
                                                        grouped(*options.connections))
                                          : fmt::format("{:.2f} s", result.context.elapsed_s);
-  const bool all = !options.connections || begun == *options.connections || result.interrupted;
+  const bool all = !options.connections || begun == *options.connections;
   const bool measured = result.context.warm_up_s == 0 || result.cost.connections > 0;
-  verdict.ok = failure.empty() && all && measured;
+  verdict.ok = failure.empty() && all && measured && !result.interrupted;
+  verdict.advisory = failure.empty() && result.interrupted;
   if (!failure.empty()) verdict.evidence += "; " + failure;
+  if (result.interrupted) verdict.evidence += "; interrupted";
   if (!verdict.ok) verdict.remedy = "the numbers are what was counted until it stopped";
   if (measured) return verdict;
   verdict.evidence += "; it was over before its warm-up";

@@ -61,14 +61,18 @@ Verdict ends_agree(const RunResult& result) {
   return verdict;
 }
 
-Verdict bytes_as_declared(const RunResult& result) {
+/// None where nothing is declared: of what somebody else's server sends.
+std::optional<Verdict> bytes_as_declared(const RunResult& result) {
   Verdict verdict{.name = "bytes as declared"};
+  bool is_declared = false;
   std::uint64_t received = 0;
   for (const ScenarioResult& scenario : result.scenarios) {
     for (const auto& [way, bytes] : {std::pair{"client to server", &scenario.client_to_server},
                                      std::pair{"server to client", &scenario.server_to_client}}) {
+      if (!bytes->declared) continue;
+      is_declared = true;
       received += bytes->received;
-      if (!bytes->declared || *bytes->declared == bytes->received) continue;
+      if (*bytes->declared == bytes->received) continue;
       verdict.ok = false;
       verdict.evidence = fmt::format("{}, {}: {} bytes received, {} declared", scenario.name, way,
                                      grouped(bytes->received), grouped(*bytes->declared));
@@ -76,6 +80,7 @@ Verdict bytes_as_declared(const RunResult& result) {
       return verdict;
     }
   }
+  if (!is_declared) return std::nullopt;
   verdict.evidence = fmt::format("{} bytes received, as the scenarios declare", grouped(received));
   return verdict;
 }
@@ -395,9 +400,9 @@ Verdict resolution_is_reached(const CompareResult& result) {
     verdict.remedy = "give a longer --max-time";
     return verdict;
   }
-  verdict.evidence =
-      fmt::format("±{:.2g}% asked, ±{:.2g}% after {:.1f} s and {} looks", 100 * asked,
-                  100 * *resolution.half_width, result.measured_s, resolution.looks.size());
+  verdict.evidence = fmt::format("±{:.2g}% asked, ±{:.2g}% after {:.1f} s and {} look{}",
+                                 100 * asked, 100 * *resolution.half_width, result.measured_s,
+                                 resolution.looks.size(), resolution.looks.size() == 1 ? "" : "s");
   if (verdict.ok) return verdict;
   if (result.run.interrupted) {
     verdict.remedy = "interrupted before it was reached";
@@ -405,8 +410,9 @@ Verdict resolution_is_reached(const CompareResult& result) {
   }
   const double times_as_long = std::pow(*resolution.half_width / asked, 2);
   verdict.remedy = fmt::format(
-      "not reached: it would take some {:.0f} s; give --max-time, or ask "
-      "for less",
+      "not reached: that would take some {:.0f} s of measuring: give a longer --max-time, or ask "
+      "for "
+      "a wider interval",
       std::ceil(1.1 * times_as_long * result.measured_s));
   return verdict;
 }
@@ -436,7 +442,7 @@ std::vector<Verdict> judge_account(const RunResult& result, const KernelCounters
   const bool both = result.context.side == PlayedSide::both;
   std::vector<Verdict> verdicts = {ledger_closes(result)};
   if (both) verdicts.push_back(ends_agree(result));
-  verdicts.push_back(bytes_as_declared(result));
+  if (auto bytes = bytes_as_declared(result)) verdicts.push_back(*std::move(bytes));
   verdicts.push_back(no_unexpected_errors(result));
   verdicts.push_back(none_left_open(result));
   if (both) verdicts.push_back(kernel_agrees(result));

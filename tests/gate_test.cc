@@ -187,7 +187,8 @@ TEST_F(GateFiles, MayBeHeldAgainstRequirementsAlone) {
   EXPECT_TRUE(bad.gate.requirements[0].ok);
   EXPECT_FALSE(bad.gate.requirements[1].ok);
   EXPECT_EQ(bad.gate.requirements[1].value, 25) << "the worst of both";
-  EXPECT_THAT(bad.gate.sentence, HasSubstr("1 of 2 requirements not met"));
+  EXPECT_THAT(bad.gate.sentence,
+              HasSubstr("1 of 2 requirements not met: cost.cpu_us_per_connection < 22"));
 }
 
 TEST_F(GateFiles, OfDifferentConditionsAreRefused) {

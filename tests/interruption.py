@@ -72,6 +72,8 @@ def check_interrupted(failures, folder, what, arguments, signal_number):
     failures.check("CONNECTIONS" in text and "VERDICTS" in text, f"{what}: half a report: {text!r}")
     result = parse_json(path.read_text(encoding="utf-8"))
     failures.equal(result["interrupted"], True, f"{what}: interrupted in the JSON")
+    failures.equal([v["ok"] for v in result["verdicts"] if v["name"] == "load completed"],
+                   [False] if "run" in arguments else [], f"{what}: load completed")
     failures.equal(list(folder.iterdir()), [path], f"{what}: files that are left behind")
     check_account(failures, what, result)
     path.unlink()
@@ -84,6 +86,21 @@ def check_signals(failures, folder):
             result = check_interrupted(failures, folder, f"{command}, {name}",
                                        [command, "--duration", "30s"], getattr(signal, name))
             failures.equal("comparison" in result, command == "compare", f"{command}: comparison")
+
+
+def check_bill(failures, folder):
+    """The load is over, and its bill is being measured."""
+    path = folder / "bill.json"
+    process = start_ringchurn("run", "--connections", "100", "--bill", "--json", str(path))
+    wait_until_under_way(process)
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    text, complaint = process.communicate(timeout=DEADLINE_S)
+    failures.equal((process.returncode, complaint), (INTERRUPTED, ""), "a bill: exit code, stderr")
+    result = parse_json(path.read_text(encoding="utf-8"))
+    failures.equal((result["interrupted"], failed_verdicts(result)), (True, {}), "a bill: result")
+    failures.check("the run was interrupted" in text, f"a bill: {text}")
+    path.unlink()
 
 
 def check_rest(failures, folder, scenario):
@@ -132,6 +149,7 @@ def main():
         stalled = start_ringchurn("run", "--scenario", stalling, "--connections", "5",
                                   "--concurrency", "2", "--json", "-")
         check_signals(failures, pathlib.Path(folder))
+        check_bill(failures, pathlib.Path(folder))
         check_rest(failures, pathlib.Path(folder), resting)
         check_ctrl_c(failures)
         check_stall(failures, stalled)

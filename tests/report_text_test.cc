@@ -193,6 +193,16 @@ TEST(ComparisonSentence, SaysLessOrMoreWithHalfTheIntervalsWidth) {
             "b costs 0.50% (±0.05) less CPU per connection than graceful: 30.9 us against 31.0 us");
 }
 
+TEST(ComparisonSentence, TellsTheEndsOfASkewedInterval) {
+  const ArmResult graceful = arm("graceful", 31.04, {});
+  EXPECT_EQ(comparison_sentence(arm("rst-client", 28.4, Estimate{0.914, 0.891, 0.989}), graceful),
+            "rst-client costs 8.6% (1.1 to 10.9) less CPU per connection than graceful: 28.4 us "
+            "against 31.0 us");
+  EXPECT_EQ(comparison_sentence(arm("half-close", 35.0, Estimate{1.128, 1.12, 1.2}), graceful),
+            "half-close costs 12.8% (12.0 to 20.0) more CPU per connection than graceful: 35.0 us "
+            "against 31.0 us");
+}
+
 TEST(ComparisonSentence, FindsNoDifferenceWhereTheIntervalIncludesOne) {
   const ArmResult graceful = arm("graceful", 31.04, {});
   EXPECT_EQ(comparison_sentence(arm("b", 31.1, Estimate{1.001, 0.996, 1.006}), graceful),
@@ -234,6 +244,13 @@ TEST(ReportText, OneSideHasDashesForWhatTheOtherCounted) {
   EXPECT_EQ(line_with(server, "20.0%"), " rst-client 20.0% server 200,000 200,000 0 0");
   EXPECT_EQ(line_with(server, "  refused "), " refused server - - - -");
   EXPECT_THAT(server, Not(HasSubstr("LATENCY")));
+}
+
+TEST(ReportText, SaysWhatLatenciesCountFrom) {
+  RunResult run = sample_run();
+  EXPECT_THAT(run_report(run, {}), HasSubstr("Since the first step was issued"));
+  run.open_loop.emplace();
+  EXPECT_THAT(run_report(run, {}), HasSubstr("Since a connection was meant to begin."));
 }
 
 TEST(ReportText, AMergedResultSaysWhereItIsFrom) {

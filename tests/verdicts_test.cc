@@ -282,6 +282,17 @@ TEST(Verdicts, BytesThatNobodyDeclaredMayBeAny) {
   expect_trusted(judged);
 }
 
+TEST(Verdicts, WhereNothingIsDeclaredNoBytesAreAsDeclared) {
+  Judged judged = sound();
+  for (ScenarioResult& scenario : judged.run.scenarios) {
+    scenario.client_to_server.declared.reset();
+    scenario.server_to_client.declared.reset();
+  }
+  for (const Verdict& verdict : judge(judged.run, judged.facts)) {
+    EXPECT_NE(verdict.name, "bytes as declared");
+  }
+}
+
 TEST(Verdicts, ExpectedErrorsAreData) {
   Judged judged = sound();
   judged.run.errors[0].count = 1'000'000;
