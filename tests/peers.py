@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """scripts/peers on a small scale: on the wire ours plays the teardown that the peer plays, every
-connection that was asked for is there, and the ratios are those of the turns that it tells. What is
-wrong with its command line is told in one line."""
+connection that was asked for is there, and the ratios are those of the turns that it tells. A
+peer that fails does not spoil the others. What is wrong with its command line is told in one
+line."""
 
 import json
 import os
@@ -40,6 +41,27 @@ def check_bad_input(failures):
         failures.equal((done.returncode, done.stdout), (USAGE, ""), f"{arguments}: exit code")
         failures.check(done.stderr.count("\n") == 1 and all(word in done.stderr for word in words),
                        f"{arguments}: {done.stderr!r} is not one line with {words}")
+
+
+def check_failing_peer(failures, folder, healthy):
+    """A peer that fails is named, and the others are compared all the same."""
+    path, output = folder / "tcp_crr", folder / "beside-a-failing-peer.json"
+    path.write_text("#!/bin/sh\nexit 3\n", encoding="ascii")
+    path.chmod(0o755)
+    done = peers("--ringchurn", RINGCHURN, "--rounds", "1", "--connections", str(CONNECTIONS),
+                 "--peers", healthy, "--neper", str(folder), "-o", str(output))
+    failures.equal((done.returncode, done.stderr), (0, ""), "beside a failing peer: exit code")
+    if done.returncode != 0:
+        return
+    result = json.loads(output.read_text(encoding="utf-8"))
+    failures.check(result["comparisons"] and
+                   all(healthy in comparison["theirs"]["name"]
+                       for comparison in result["comparisons"]),
+                   f"beside a failing peer: {result['comparisons']}")
+    failures.equal(len(result["missing"]), 2, "a failing peer, in two teardowns")
+    for missing in result["missing"]:
+        failures.check("neper tcp_crr" in missing and "exit codes [3, 3]" in missing and
+                       f"left out: {missing}\n" in done.stdout, f"a failing peer: {missing}")
 
 
 def check_comparison(failures, comparison):
@@ -83,6 +105,7 @@ def main():
         result = json.loads(path.read_text(encoding="utf-8"))
         usual = peers("--ringchurn", RINGCHURN, "--rounds", "1", "--connections", str(CONNECTIONS),
                       "--peers", present[0], "--default-ports")
+        check_failing_peer(failures, pathlib.Path(folder), present[0])
     failures.check("ip_local_port_range 1024 65535" in result["client_ports"] and
                    result["client_ports"] in done.stdout, f"ports: {result['client_ports']}")
     failures.check("ip_local_port_range 32768 60999" in usual.stdout,

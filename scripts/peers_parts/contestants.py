@@ -156,8 +156,15 @@ class BothEnds:
         return Turn(opened, opened / took_s, both_cpu_us_per_connection=1e6 * cpu_s / opened)
 
     def moment(self, processes):
-        return (time.monotonic(), network.active_opens(processes[-1].pid),
-                sum(process_cpu_s(process.pid) for process in processes))
+        """What the kernel has counted so far; of a process that has ended it tells nothing."""
+        try:
+            return (time.monotonic(), network.active_opens(processes[-1].pid),
+                    sum(process_cpu_s(process.pid) for process in processes))
+        except OSError as error:
+            codes = [process.poll() for process in processes]
+            if all(code is None for code in codes):
+                raise
+            raise Failed(f"'{self.shown}' ended too early, with exit codes {codes}") from error
 
     def look(self, connections):
         self.turn(connections)
