@@ -59,8 +59,8 @@ def expected_files():
     for pattern in ("bench/**/*.md", "bench/*.schema.json", "workloads/scenarios/**/*.*"):
         files |= {DOC + str(path.relative_to(SOURCE)) for path in SOURCE.glob(pattern)}
     scripts = SOURCE / "scripts"
-    for example in (scripts / "README.md", scripts / "report", *scripts.glob("ci/**/*"),
-                    *scripts.glob("report_parts/**/*")):
+    for example in (scripts / "README.md", scripts / "report", scripts / "shared.py",
+                    *scripts.glob("ci/**/*"), *scripts.glob("report_parts/**/*")):
         if example.is_file() and "__pycache__" not in example.parts:
             files.add(f"{DOC}examples/{example.relative_to(scripts)}")
     return files
@@ -74,6 +74,8 @@ def check_files(failures, root):
     failures.check("not stripped" not in run("file", program).stdout, "the program is not stripped")
     failures.equal(run(program, "--version").stdout, run(RINGCHURN, "--version").stdout,
                    "--version of the packaged program")
+    report = run(root / DOC / "examples/report", "--help")
+    failures.equal((report.returncode, report.stderr), (0, ""), "the packaged report's --help")
 
 
 def check_links(failures, root):

@@ -331,8 +331,30 @@ def check_refusals(folder, good):
     failures.equal(parse_json(path.read_text(encoding="utf-8")), good, "the result afterwards")
 
 
+def check_pipe(page, result):
+    """A pipe with a name is written as it is: there is no file beside it to be made."""
+    done = subprocess.run([str(REPORT), str(result), "-o", "/dev/stdout"], capture_output=True,
+                          timeout=DEADLINE_S, check=False)
+    failures.equal((done.returncode, done.stderr), (0, b""), "/dev/stdout: exit code and stderr")
+    failures.check(done.stdout == page.read_bytes(), "/dev/stdout: it is not the page of a file")
+
+
+def check_nothing_half_written(folder, result):
+    """Where the page does not fit, the one that was there is left, with nothing beside it."""
+    folder.mkdir()
+    page = folder / "page.html"
+    page.write_text("old", encoding="ascii")
+    done = subprocess.run(["prlimit", "--fsize=1000", str(REPORT), str(result), "-o", str(page)],
+                          capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    failures.check(done.returncode == 2 and re.fullmatch(r"report: [^\n]+\n", done.stderr),
+                   f"a page that does not fit: {done}")
+    failures.equal([(path, path.read_text(encoding="utf-8")) for path in folder.iterdir()],
+                   [(page, "old")], "a page that does not fit: what is left")
+
+
 def main():
-    require_programs({"chromium": "chromium", "chromedriver": "chromium-driver"})
+    require_programs({"chromium": "chromium", "chromedriver": "chromium-driver",
+                      "prlimit": "util-linux"})
     load = ("run", "--mix", "graceful=8,rst-client=2", "--duration", "700ms")
     runs = [result_of(*load)[1] for _ in range(2)]
     runs[1]["context"]["kernel"] = "Linux 99.0"  # a machine that was updated between the two
@@ -351,6 +373,8 @@ def main():
             pages = dict(zip(results, pool.map(lambda page: make_page(folder, page, *results[page]),
                                                results)))
         check_refusals(folder, runs[0])
+        check_pipe(pages["run"], files[0])
+        check_nothing_half_written(folder / "full", files[0])
         browser = Browser(folder / "profile")
         try:
             browser.requests()
