@@ -2,6 +2,7 @@
 how they write a file."""
 
 import argparse
+import errno
 import os
 import pathlib
 import sys
@@ -30,6 +31,17 @@ def file_beside(path):
     """The file that a link leads to, and the one that is written in its place until it is whole."""
     target = pathlib.Path(path).resolve()
     return target, target.with_name(f"{target.name}.tmp-{os.getpid()}")
+
+
+def check_writable(path):
+    """Raises OSError where no file can be written: before the work that is to be written there, and
+    without a trace of it."""
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not is_no_file(path):
+        _, temporary = file_beside(path)
+        temporary.touch()
+        temporary.unlink()
 
 
 def write(path, content):

@@ -20,7 +20,7 @@ PEERS = {"wrk": "wrk", "ab": "apache2-utils", "httperf": "httperf"}
 # Who resets has read the answer, and does not wait for the server's FIN: that may come later.
 TEARDOWN = ("server FIN, then client FIN",)
 TEARDOWN_BY_RESET = ("server FIN, then client RST", "client RST, then server FIN")
-USAGE = 2
+CANNOT_RUN, USAGE = 1, 2
 
 
 def peers(*arguments):
@@ -34,6 +34,8 @@ def check_bad_input(failures):
                              (["--peers", "wrk,abc"], ["'abc'", "wrk, ab, httperf"]),
                              (["--ringchurn", "/nowhere"], ["/nowhere", "build it"]),
                              (["--neper", "/nowhere"], ["/nowhere/tcp_crr"]),
+                             (["-o", "/nowhere/result.json"], ["/nowhere/result.json", "write"]),
+                             (["-o", "/"], ["'/'", "directory"]),
                              (["--bogus"], ["--bogus", "--help"])):
         if "--ringchurn" not in arguments:
             arguments = ["--ringchurn", RINGCHURN, *arguments]
@@ -41,6 +43,21 @@ def check_bad_input(failures):
         failures.equal((done.returncode, done.stdout), (USAGE, ""), f"{arguments}: exit code")
         failures.check(done.stderr.count("\n") == 1 and all(word in done.stderr for word in words),
                        f"{arguments}: {done.stderr!r} is not one line with {words}")
+
+
+def check_nothing_half_written(failures, folder, healthy):
+    """Where there is nothing to tell, the result that was there is left, and none is begun."""
+    old, new = folder / "old.json", folder / "new.json"
+    old.write_text("old", encoding="ascii")
+    for path in (old, new):
+        for arguments, exit_code in ((["--rounds", "0"], USAGE),
+                                     (["--ringchurn", "/nowhere"], USAGE),
+                                     (["--ringchurn", "/bin/false"], CANNOT_RUN)):
+            done = peers("--ringchurn", RINGCHURN, "-o", str(path), "--peers", healthy, *arguments)
+            failures.equal(done.returncode, exit_code, f"-o {path.name} {arguments}: exit code")
+            failures.equal(({found.name for found in folder.iterdir()}, old.read_bytes()),
+                           ({"old.json"}, b"old"), f"-o {path.name} {arguments}: what is left")
+            failures.equal(done.stderr.count("\n"), 1, f"-o {path.name} {arguments}: lines")
 
 
 def check_failing_peer(failures, folder, healthy):
@@ -95,6 +112,7 @@ def main():
     failures = Failures()
     check_bad_input(failures)
     with tempfile.TemporaryDirectory() as folder:
+        check_nothing_half_written(failures, pathlib.Path(folder), present[0])
         path = pathlib.Path(folder, "result.json")
         done = peers("--ringchurn", RINGCHURN, "--rounds", "1", "--connections", str(CONNECTIONS),
                      "-o", str(path))
