@@ -148,6 +148,29 @@ def check_go_benchmark(exported):
         failures.check(seen > 0, f"{name}: no benchmark")
 
 
+def csv_values(of):
+    """{(kind, subject, metric): value} of an export."""
+    return {(row["kind"], row["subject"], row["metric"]): float(row["value"])
+            for row in csv.DictReader(io.StringIO(of.text("csv")), strict=True)}
+
+
+def check_figures(exported):
+    """What the result says of a cost and of an arm arrives, figure by figure, and null does not."""
+    comparison = exported["compare"].result["comparison"]
+    owners = [("run", ("load", ""), exported["run"].result["cost"]),
+              ("compare", ("control", ""), {"p_value": comparison["a_a"]["p_value"]})]
+    owners += [("compare", ("arm", arm["name"]), arm) for arm in comparison["arms"]]
+    baseline = {key.removeprefix("baseline_"): value for key, value in comparison.items()}
+    owners.append(("compare", ("arm", comparison["baseline"]), baseline))
+    for name, owner, figures in owners:
+        values = csv_values(exported[name])
+        for figure in figures:
+            if figure.endswith("_per_connection") or figure in (
+                    "p_value", "p_holm", "minimum_detectable_effect", "user_share"):
+                failures.equal(values.get((*owner, figure)), figures[figure],
+                               f"{name}: {figure} of {owner}")
+
+
 def check_csv(exported):
     for name, of in exported.items():
         rows = list(csv.DictReader(io.StringIO(of.text("csv")), strict=True))
@@ -155,18 +178,15 @@ def check_csv(exported):
                        f"{name}: rows of another length")
         for row in rows:
             float(row["value"])
-    rows = {(row["kind"], row["subject"], row["metric"]): row["value"]
-            for row in csv.DictReader(io.StringIO(exported["run"].text("csv")))}
+    rows = csv_values(exported["run"])
     run = exported["run"].result
     for scenario in run["scenarios"]:
         for phase, times in scenario["latency_ns"].items():
             for quantile in ("p50", "p99", "p9999", "max"):
                 got = rows.get(("scenario", scenario["name"], f"{phase}_{quantile}_latency_ns"))
-                failures.equal(None if got is None else float(got), times[quantile],
-                               f"{scenario['name']} {phase} {quantile}")
+                failures.equal(got, times[quantile], f"{scenario['name']} {phase} {quantile}")
     for counter, row in run["kernel"].items():
-        failures.equal(rows.get(("load", "", f"{counter}_kernel_delta")), str(row["measured"]),
-                       counter)
+        failures.equal(rows.get(("load", "", f"{counter}_kernel_delta")), row["measured"], counter)
 
 
 def check_junit(exported):
@@ -301,7 +321,8 @@ require_readers()
 with tempfile.TemporaryDirectory() as temporary:
     all_exported = samples(temporary)
     for check in (check_google_benchmark, check_dashboards, check_go_benchmark, check_csv,
-                  check_junit, check_openmetrics, check_markdown, check_hgrm, check_refusals):
+                  check_figures, check_junit, check_openmetrics, check_markdown, check_hgrm,
+                  check_refusals):
         check(all_exported)
 check_workflows()
 failures.finish("every export was read back by who it is for")

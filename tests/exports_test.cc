@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
@@ -27,7 +28,10 @@ using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::IsSupersetOf;
+using testing::Key;
 using testing::Not;
+using testing::Pair;
 using testing::SizeIs;
 
 CompareResult sample_sweep() {
@@ -200,6 +204,51 @@ TEST_F(Exports, TheCostOfAllArmsTogetherIsNoMetric) {
   for (const Metric& metric : metrics_of(read(compare_json(sample_comparison())))) {
     EXPECT_NE(metric.name(), "segments_per_connection");
   }
+}
+
+/// "connections" to its value; of `subject`, "" for the load.
+std::map<std::string, double> values_of(const RecordedResult& result, SubjectKind kind,
+                                        const std::string& subject) {
+  std::map<std::string, double> values;
+  for (const Metric& metric : metrics_of(result)) {
+    if (metric.kind == kind && metric.subject == subject) values[metric.name()] = metric.value;
+  }
+  return values;
+}
+
+TEST_F(Exports, EveryFigureOfTheCostIsAMetric) {
+  RunResult run = sample_run();
+  run.cost.memory_bytes_per_connection = 4'096;
+  const auto cost = values_of(read(run_json(run)), SubjectKind::load, "");
+  EXPECT_THAT(cost, IsSupersetOf({Pair("pure_acks_per_connection", 1.52),
+                                  Pair("wake_ups_per_connection", 0.12),
+                                  Pair("memory_bytes_per_connection", 4'096.0)}));
+}
+
+TEST_F(Exports, EveryFigureOfAnArmIsAMetric) {
+  CompareResult comparison = sample_comparison();
+  ArmResult& arm = comparison.arms[1];
+  arm.p_value = 0.001;
+  arm.p_holm = 0.002;
+  arm.minimum_detectable_effect = 0.004;
+  arm.pure_acks_per_connection = 1.5;
+  arm.syscalls_per_connection = 0.4;
+  arm.wake_ups_per_connection = 0.1;
+  comparison.a_a_p_value = 0.7;
+  const RecordedResult result = read(compare_json(comparison));
+  EXPECT_THAT(
+      values_of(result, SubjectKind::arm, arm.name),
+      IsSupersetOf({Pair("p_value", 0.001), Pair("p_holm", 0.002),
+                    Pair("minimum_detectable_effect", 0.004), Pair("pure_acks_per_connection", 1.5),
+                    Pair("syscalls_per_connection", 0.4), Pair("wake_ups_per_connection", 0.1)}));
+  EXPECT_THAT(values_of(result, SubjectKind::control, ""), Contains(Pair("p_value", 0.7)));
+  EXPECT_THAT(values_of(result, SubjectKind::arm, "graceful"), Not(Contains(Key("p_value"))));
+}
+
+TEST_F(Exports, HowSureAnArmIsAlertsNobody) {
+  CompareResult comparison = sample_comparison();
+  comparison.arms[1].p_value = 0.001;
+  EXPECT_THAT(text(compare_json(comparison), ExportFormat::bmf), Not(HasSubstr("p_value")));
 }
 
 TEST_F(Exports, BlocksAreSummedOverTheirSlices) {

@@ -27,11 +27,21 @@ constexpr MetricFamily kRate = {"connections_per_second", "1/s", "connections_pe
                                 "Connections that ended per second"};
 constexpr MetricFamily kSegments = {"segments_per_connection", "segments", "connection_segments",
                                     "segments/conn", "TCP segments sent per connection"};
+constexpr MetricFamily kPureAcks = {"pure_acks_per_connection", "segments", "connection_pure_acks",
+                                    "pure-acks/conn",
+                                    "Pure acknowledgements among the segments, per connection"};
 constexpr MetricFamily kTimeWait = {"time_wait_per_connection", "sockets",
                                     "connection_time_wait_sockets", "time-wait/conn",
                                     "TIME_WAIT sockets made per connection"};
 constexpr MetricFamily kSyscalls = {"syscalls_per_connection", "calls", "connection_syscalls",
                                     "syscalls/conn", "io_uring_enter calls per connection"};
+constexpr MetricFamily kWakeUps = {"wake_ups_per_connection", "wake-ups", "connection_wake_ups",
+                                   "wake-ups/conn",
+                                   "How often a thread slept and was woken, per connection"};
+constexpr MetricFamily kMemory = {"memory_bytes_per_connection", "bytes", "connection_memory_bytes",
+                                  "memory-B/conn",
+                                  "Memory that the process grew by, per connection that may be in "
+                                  "flight"};
 constexpr MetricFamily kLostPerConnection = {"lost_bytes_per_connection", "bytes",
                                              "connection_lost_bytes", "lost-B/conn",
                                              "Bytes per connection that were sent and never "
@@ -44,10 +54,19 @@ constexpr MetricFamily kRatio = {"cpu_ratio", "1", "cpu_ratio", "cpu-ratio",
 constexpr MetricFamily kDifference = {"cpu_difference_us_per_connection", "us",
                                       "connection_cpu_difference_seconds", "cpu-difference-ns/conn",
                                       "CPU time of a connection minus the baseline's"};
+constexpr MetricFamily kPValue = {"p_value", "1", "cpu_ratio_p_value", "p-value",
+                                  "How often at most chance alone would show such a CPU ratio"};
+constexpr MetricFamily kPHolm = {"p_holm", "1", "cpu_ratio_p_holm", "p-holm",
+                                 "The p-value by Holm, for as many claims as there are arms"};
+constexpr MetricFamily kDetectable = {"minimum_detectable_effect", "1",
+                                      "cpu_ratio_minimum_detectable_effect", "detectable",
+                                      "Least share of the baseline's cost that 80% of such "
+                                      "comparisons would have shown as a difference"};
 constexpr MetricFamily kGateRatio = {"gate_ratio", "1", "gate_ratio", "gate-ratio",
                                      "What the gate compared, candidate over baseline"};
-constexpr MetricFamily kLatency = {"latency_ns", "ns", "latency_seconds", "latency-ns",
-                                   "Time seen by the client, by phase of a connection"};
+constexpr MetricFamily kLatency = {
+    "latency_ns", "ns", "latency_seconds", "latency-ns",
+    "Time of a phase of a connection, as its client or both of its ends see it"};
 constexpr MetricFamily kConnections = {"connections", "connections", "connections", "connections",
                                        "Connections by side and by how they ended"};
 constexpr MetricFamily kLostBytes = {"lost_bytes", "bytes", "lost_bytes", "lost-B",
@@ -124,8 +143,11 @@ void add_cost(const Cost& cost, Collector& to) {
   to.add(kCpuPart, cost.ksoftirqd_us, Better::smaller, {{"part", "ksoftirqd"}});
   to.add(kUserShare, cost.user_share, Better::neither);
   to.add(kSegments, cost.segments_per_connection, Better::smaller);
+  to.add(kPureAcks, cost.pure_acks_per_connection, Better::smaller);
   to.add(kTimeWait, cost.time_wait_per_connection, Better::smaller);
   to.add(kSyscalls, cost.syscalls_per_connection, Better::smaller);
+  to.add(kWakeUps, cost.wake_ups_per_connection, Better::smaller);
+  to.add(kMemory, cost.memory_bytes_per_connection, Better::smaller);
 }
 
 void add_open_loop(const OpenLoop& loop, Collector& to) {
@@ -217,11 +239,19 @@ void add_comparison(const CompareResult& comparison, Collector& to) {
     to.add(kRatio, arm.ratio, Better::smaller);
     // It passes through zero, where no reader's "10% worse" means anything.
     to.add(kDifference, arm.difference_us, Better::neither);
+    // They say how sure the ratio is, and not how good.
+    to.add(kPValue, arm.p_value, Better::neither);
+    to.add(kPHolm, arm.p_holm, Better::neither);
+    to.add(kDetectable, arm.minimum_detectable_effect, Better::neither);
     to.add(kSegments, arm.segments_per_connection, Better::smaller);
+    to.add(kPureAcks, arm.pure_acks_per_connection, Better::smaller);
     to.add(kTimeWait, arm.time_wait_per_connection, Better::smaller);
+    to.add(kSyscalls, arm.syscalls_per_connection, Better::smaller);
+    to.add(kWakeUps, arm.wake_ups_per_connection, Better::smaller);
   }
   to.about(SubjectKind::control, "", comparison.blocks);
   to.add(kRatio, comparison.a_a, Better::neither);
+  to.add(kPValue, comparison.a_a_p_value, Better::neither);
 }
 
 /// What the points have beside the arms' figures and the scenarios' latencies.
