@@ -107,6 +107,21 @@ Sweep read_sweep(const JsonField& json) {
   return sweep;
 }
 
+Bill read_bill(const JsonField& json) {
+  Bill bill;
+  bill.scenario = json["of"].text();
+  bill.obstacle = unless_null(json["obstacle"], &JsonField::text).value_or("");
+  if (!bill.obstacle.empty()) return bill;
+  const auto figure = [](const JsonField& row) {
+    return Estimate{row["us"].number(), row["ci_low"].number(), row["ci_high"].number()};
+  };
+  bill.whole_us = figure(json["whole"]);
+  for (const JsonField& part : json["parts"].elements()) {
+    bill.parts.push_back({part["name"].text(), figure(part)});
+  }
+  return bill;
+}
+
 GateVerdict read_gate_verdict(const JsonField& json) {
   const std::string name = json.text();
   using enum GateVerdict;
@@ -209,6 +224,9 @@ RecordedResult read_recorded(const std::string& path) {
     load.run = read_run(json);
     if (const auto comparison = json.find("comparison")) read_comparison(*comparison, load);
     if (const auto sweep = json.find("sweep")) load.sweep = read_sweep(*sweep);
+    if (const auto bills = json.find("bills")) {
+      for (const JsonField& bill : bills->elements()) recorded.bills.push_back(read_bill(bill));
+    }
     recorded.context = load.run.context;
   }
   for (const JsonField& verdict : json["verdicts"].elements()) {

@@ -18,6 +18,7 @@ struct RecordedResult {
   /// The account of connections, and, unless `arms` is empty, the comparison, with a sweep's
   /// points.
   std::optional<CompareResult> load;
+  std::vector<Bill> bills;  ///< their names, and obstacles, or wholes and parts
   std::optional<Gate> gate;
   std::optional<AtlasResult> atlas;  ///< entries, without stories; no claims
   std::vector<Verdict> verdicts;

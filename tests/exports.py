@@ -57,8 +57,11 @@ class Exported:
 def samples(folder):
     """Real results of a run, a comparison, a sweep and an atlas; and gates with all that a reader
     could stumble over."""
-    _, run = result_of("run", "--mix", "graceful=7,unread-data=3", "--connections", 500)
+    _, run = result_of("run", "--mix", "graceful=7,unread-data=3", "--connections", 500,
+                       "--bill")
     _, compare = result_of("compare", "--duration", "2s")
+    _, billed = result_of("compare", "graceful", "half-close", "refused", "--bill", "--duration",
+                          "1s")
     _, atlas = result_of("atlas", "reset/", "--runs", 2)
     _, single = result_of("run", "--scenario", "rst-client", "--connections", 500)
     _, sweep = result_of("sweep", "--scenario", "graceful", "--vary", "request=1,1024",
@@ -72,8 +75,9 @@ def samples(folder):
         "ratio": {"value": 1.04, "ci_low": 1.01, "ci_high": 1.07},
         "requirements": [{"text": "latency.teardown.p99 < 5ms", "value": None, "ok": False}],
         "sentence": "undecided: new <&> costs 4% more"}}
-    results = {"run": run, "single": single, "compare": compare, "atlas": atlas, "sweep": sweep,
-               "gate": gate, "gate_alone": alone, "gate_hostile": hostile}
+    results = {"run": run, "single": single, "compare": compare, "billed": billed,
+               "atlas": atlas, "sweep": sweep, "gate": gate, "gate_alone": alone,
+               "gate_hostile": hostile}
     return {name: Exported(folder, name, result) for name, result in results.items()}
 
 
@@ -89,7 +93,7 @@ def check_google_benchmark(exported):
     count = exported["compare"].result["comparison"]["blocks"]
     failures.check(f"U Test, Repetitions: {count} vs {count}" in report,
                    f"compare.py did not test {count} repetitions: {report}")
-    for name in ("run", "single", "compare", "sweep", "gate"):
+    for name in ("run", "single", "compare", "billed", "sweep", "gate"):
         google = parse_json(exported[name].text("google-benchmark"))
         failures.check(isinstance(google["context"]["caches"], list), f"{name}: no caches")
         names = [row["name"] for row in google["benchmarks"]]
@@ -102,7 +106,7 @@ def check_google_benchmark(exported):
 def check_dashboards(exported):
     """Bencher Metric Format and customSmallerIsBetter, as bencher.dev's reference and the readme of
     github-action-benchmark have them."""
-    for name in ("run", "single", "compare", "sweep", "gate", "gate_alone",
+    for name in ("run", "single", "compare", "billed", "sweep", "gate", "gate_alone",
                  "gate_hostile"):
         bmf = parse_json(exported[name].text("bmf"))
         for benchmark, measures in bmf.items():
@@ -171,6 +175,27 @@ def check_figures(exported):
                                f"{name}: {figure} of {owner}")
 
 
+def check_bills(exported):
+    """The whole and each part of a bill arrive with their intervals, and nothing of what has
+    none."""
+    for name, kind in (("run", "scenario"), ("billed", "arm")):
+        rows = {(row["subject"], row["metric"]): row
+                for row in csv.DictReader(io.StringIO(exported[name].text("csv")))
+                if row["kind"] == kind and "bill_" in row["metric"]}
+        expected = {}
+        for bill in exported[name].result["bills"]:
+            figures = {"": bill["whole"]} if bill["whole"] else {}
+            figures |= {f"{re.sub('[^a-z]+', '_', part['name'])}_": part for part in bill["parts"]}
+            for label, figure in figures.items():
+                family = "bill_part" if label else "bill"
+                expected[bill["of"], f"{label}{family}_cpu_us_per_connection"] = figure
+        failures.equal(set(rows), set(expected), f"{name}: figures of the bills")
+        for key in set(rows) & set(expected):
+            failures.equal([float(rows[key][end]) for end in ("value", "ci_low", "ci_high")],
+                           [expected[key][end] for end in ("us", "ci_low", "ci_high")],
+                           f"{name}: {key}")
+
+
 def check_csv(exported):
     for name, of in exported.items():
         rows = list(csv.DictReader(io.StringIO(of.text("csv")), strict=True))
@@ -215,7 +240,7 @@ print(json.dumps([[sample.name, sample.labels, sample.value]
 def check_openmetrics(exported):
     """promtool and node_exporter read Prometheus' older format, the parser the strict newer one:
     both get the same text."""
-    for name in ("run", "single", "compare", "sweep", "gate", "gate_alone",
+    for name in ("run", "single", "compare", "billed", "sweep", "gate", "gate_alone",
                  "gate_hostile"):
         text = exported[name].text("openmetrics")
         report = read_by(["promtool", "check", "metrics"], text)
@@ -321,8 +346,8 @@ require_readers()
 with tempfile.TemporaryDirectory() as temporary:
     all_exported = samples(temporary)
     for check in (check_google_benchmark, check_dashboards, check_go_benchmark, check_csv,
-                  check_figures, check_junit, check_openmetrics, check_markdown, check_hgrm,
-                  check_refusals):
+                  check_figures, check_bills, check_junit, check_openmetrics, check_markdown,
+                  check_hgrm, check_refusals):
         check(all_exported)
 check_workflows()
 failures.finish("every export was read back by who it is for")

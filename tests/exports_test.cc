@@ -251,6 +251,44 @@ TEST_F(Exports, HowSureAnArmIsAlertsNobody) {
   EXPECT_THAT(text(compare_json(comparison), ExportFormat::bmf), Not(HasSubstr("p_value")));
 }
 
+Bill sample_bill() {
+  Bill bill;
+  bill.scenario = "graceful";
+  bill.whole_us = {31, 30, 32};
+  bill.parts = {{"teardown, active side", {32, 31, 33}},
+                {"io-wq workers", {0, 0, 0}},
+                {"waiting and wake-ups", {-1, -2, 0}}};
+  return bill;
+}
+
+TEST_F(Exports, ABillIsAMetricForEachOfItsParts) {
+  RunResult run = sample_run();
+  Bill none;
+  none.scenario = "refused";
+  none.obstacle = "nobody listens";
+  run.bills = {sample_bill(), none};
+  const std::string csv = text(run_json(run), ExportFormat::csv);
+  const std::string part = "_bill_part_cpu_us_per_connection,";
+  EXPECT_THAT(
+      csv,
+      AllOf(HasSubstr("\nscenario,graceful,bill_cpu_us_per_connection,31,us,30,32,,smaller\n"),
+            HasSubstr("\nscenario,graceful,teardown_active_side" + part + "32,us,31,33,,neither"),
+            HasSubstr("\nscenario,graceful,io_wq_workers" + part + "0,us,"),
+            HasSubstr("\nscenario,graceful,waiting_and_wake_ups" + part + "-1,us,-2,0,"),
+            Not(HasSubstr("scenario,refused,bill"))));
+}
+
+TEST_F(Exports, ABillOfAComparisonIsItsArms) {
+  CompareResult comparison = sample_comparison();
+  for (ArmResult& arm : comparison.arms) arm.bill = sample_bill();
+  const RecordedResult result = read(compare_json(comparison));
+  for (const char* arm : {"graceful", "graceful #2"}) {
+    EXPECT_THAT(values_of(result, SubjectKind::arm, arm),
+                IsSupersetOf({Pair("bill_cpu_us_per_connection", 31.0),
+                              Pair("waiting_and_wake_ups_bill_part_cpu_us_per_connection", -1.0)}));
+  }
+}
+
 TEST_F(Exports, BlocksAreSummedOverTheirSlices) {
   CompareResult comparison = sample_comparison();
   comparison.slices = {{0, 0, 0, 100, 10},

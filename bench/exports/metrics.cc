@@ -21,6 +21,12 @@ constexpr MetricFamily kCpu = {"cpu_us_per_connection", "us", "connection_cpu_se
 constexpr MetricFamily kCpuPart = {"part_cpu_us_per_connection", "us",
                                    "connection_cpu_part_seconds", "part-cpu-ns/conn",
                                    "CPU time of a connection by who spent it"};
+constexpr MetricFamily kBill = {
+    "bill_cpu_us_per_connection", "us", "connection_bill_cpu_seconds", "bill-cpu-ns/conn",
+    "What a bill's parts add up to: CPU time of a connection, both ends"};
+constexpr MetricFamily kBillPart = {"bill_part_cpu_us_per_connection", "us",
+                                    "connection_bill_part_cpu_seconds", "bill-part-cpu-ns/conn",
+                                    "CPU time of a connection by what it was spent on, both ends"};
 constexpr MetricFamily kUserShare = {"user_share", "1", "cpu_user_ratio", "user-share",
                                      "Share of the CPU time that was spent in user mode"};
 constexpr MetricFamily kRate = {"connections_per_second", "1/s", "connections_per_second", "conn/s",
@@ -216,13 +222,15 @@ void add_kernel(const RunResult& run, Collector& to) {
   }
 }
 
-/// The arms' names as typed; one that was given twice is told apart.
-std::vector<std::string> unique_names(const std::vector<ArmResult>& arms) {
+/// The names of arms, or of what else was given on a command line, as typed; one that was given
+/// twice is told apart.
+template <typename T>
+std::vector<std::string> unique_names(const std::vector<T>& named, std::string T::*name_of) {
   std::vector<std::string> names;
-  for (const ArmResult& arm : arms) {
-    std::string name = arm.name;
+  for (const T& one : named) {
+    std::string name = one.*name_of;
     for (unsigned n = 2; std::find(names.begin(), names.end(), name) != names.end(); ++n) {
-      name = fmt::format("{} #{}", arm.name, n);
+      name = fmt::format("{} #{}", one.*name_of, n);
     }
     names.push_back(std::move(name));
   }
@@ -230,7 +238,7 @@ std::vector<std::string> unique_names(const std::vector<ArmResult>& arms) {
 }
 
 void add_comparison(const CompareResult& comparison, Collector& to) {
-  const std::vector<std::string> names = unique_names(comparison.arms);
+  const std::vector<std::string> names = unique_names(comparison.arms, &ArmResult::name);
   for (std::size_t i = 0; i < names.size(); ++i) {
     const ArmResult& arm = comparison.arms[i];
     if (arm.connections == 0) continue;
@@ -252,6 +260,31 @@ void add_comparison(const CompareResult& comparison, Collector& to) {
   to.about(SubjectKind::control, "", comparison.blocks);
   to.add(kRatio, comparison.a_a, Better::neither);
   to.add(kPValue, comparison.a_a_p_value, Better::neither);
+}
+
+/// "teardown, active side" as "teardown_active_side", for it stands in the middle of a name.
+std::string one_word(const std::string& part) {
+  std::string word;
+  for (const char c : part) {
+    const bool is_letter = c >= 'a' && c <= 'z';
+    if (is_letter) word += c;
+    if (!is_letter && !word.empty() && word.back() != '_') word += '_';
+  }
+  return word;
+}
+
+/// Of the arms of a comparison, or of the scenarios of a run.
+void add_bills(const std::vector<Bill>& bills, SubjectKind kind, Collector& to) {
+  const std::vector<std::string> names = unique_names(bills, &Bill::scenario);
+  for (std::size_t i = 0; i < bills.size(); ++i) {
+    if (!bills[i].obstacle.empty()) continue;
+    to.about(kind, names[i], 0);
+    to.add(kBill, bills[i].whole_us, Better::smaller);
+    for (const BillPart& part : bills[i].parts) {
+      // Some pass through zero, as a difference does.
+      to.add(kBillPart, part.us, Better::neither, {{"part", one_word(part.name)}});
+    }
+  }
 }
 
 /// What the points have beside the arms' figures and the scenarios' latencies.
@@ -342,6 +375,8 @@ std::vector<Metric> metrics_of(const RecordedResult& result) {
     if (result.is_comparison()) add_comparison(*result.load, metrics);
     if (result.load->sweep) add_sweep(*result.load->sweep, metrics);
     if (!result.is_comparison()) add_cost(run.cost, metrics);
+    add_bills(result.bills, result.is_comparison() ? SubjectKind::arm : SubjectKind::scenario,
+              metrics);
     if (run.open_loop) add_open_loop(*run.open_loop, metrics);
     for (const ScenarioResult& scenario : run.scenarios) {
       add_scenario(scenario, run.context.side, metrics);
@@ -363,7 +398,7 @@ std::vector<ArmBlocks> blocks_of(const RecordedResult& result) {
     cost.cost += slice.cpu_us;
     cost.count += static_cast<double>(slice.connections);
   }
-  const std::vector<std::string> names = unique_names(comparison.arms);
+  const std::vector<std::string> names = unique_names(comparison.arms, &ArmResult::name);
   std::vector<ArmBlocks> all;
   for (const auto& [arm, blocks] : costs) {
     ArmBlocks& row = all.emplace_back();
