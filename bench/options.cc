@@ -414,9 +414,18 @@ void check_arms(const Options& options) {
   }
 }
 
-void check_resolution(const Options& options) {
+/// Refuses an option that is about another one which is not in force. If it was not typed, it is
+/// left alone: a file or the environment may well give both, and a flag then overrides the other.
+void refuse_if_typed(const Options& options, std::string_view name, std::string message) {
+  const auto& typed = options.typed;
+  if (std::find(typed.begin(), typed.end(), name) != typed.end()) fail_usage(std::move(message));
+}
+
+void check_resolution(Options& options) {
   if (!options.max_time || options.resolution) return;
-  fail_usage("max-time limits a --resolution: give one, or leave --max-time out");
+  refuse_if_typed(options, "max-time",
+                  "max-time limits a --resolution: give one, or leave --max-time out");
+  options.max_time.reset();
 }
 
 void check_gate(const Options& options) {
@@ -447,7 +456,9 @@ void check_layout(Options& options) {
   if (options.layout == Layout::wide) {
     options.server_threads = options.server_threads.value_or(options.threads);
   } else if (options.server_threads) {
-    fail_usage("--server-threads is about --layout wide: add that, or leave it out");
+    refuse_if_typed(options, "server-threads",
+                    "--server-threads is about --layout wide: add that, or leave it out");
+    options.server_threads.reset();
   }
 }
 

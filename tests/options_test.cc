@@ -341,6 +341,31 @@ TEST_F(OptionsTest, OptionsThatExcludeEachOtherDoSoWithinOneSourceOnly) {
   EXPECT_THAT(error({"run"}), HasSubstr("RINGCHURN_MIX and RINGCHURN_SCENARIO exclude"));
 }
 
+TEST_F(OptionsTest, AFlagTakesAlongWhatTheFileSaysAboutWhatItOverrides) {
+  const char* file = config(
+      "[compare]\nresolution = \"0.5%\"\nmax-time = \"10s\"\n"
+      "[run]\nlayout = \"wide\"\nserver-threads = 4\n");
+  EXPECT_EQ(parse({"compare", "--config", file})->duration, seconds(10));
+  const Options timed = parse({"compare", "--config", file, "--duration", "5s"}).value();
+  EXPECT_EQ(timed.duration, seconds(5));
+  EXPECT_FALSE(timed.resolution);
+  EXPECT_FALSE(timed.max_time);
+  EXPECT_EQ(parse({"run", "--config", file})->server_threads, 4u);
+  EXPECT_FALSE(parse({"run", "--config", file, "--layout", "pair"})->server_threads);
+  // Who types it means it.
+  EXPECT_THAT(error({"compare", "--config", file, "--duration", "5s", "--max-time", "5s"}),
+              HasSubstr("max-time limits a --resolution"));
+  EXPECT_THAT(error({"run", "--config", file, "--layout", "pair", "--server-threads", "2"}),
+              HasSubstr("--server-threads is about --layout wide"));
+}
+
+TEST_F(OptionsTest, TheEnvironmentMayHaveBothOfWhatAFlagOverridesOne) {
+  ::setenv("RINGCHURN_RESOLUTION", "0.5%", 1);
+  ::setenv("RINGCHURN_MAX_TIME", "10s", 1);
+  EXPECT_EQ(parse({"compare"})->duration, seconds(10));
+  EXPECT_EQ(parse({"compare", "--duration", "5s"})->duration, seconds(5));
+}
+
 TEST_F(OptionsTest, TheEnvironmentHasAVariableForEachOption) {
   ::setenv("RINGCHURN_ARMS", " a  b=1,c=2 ", 1);
   ::setenv("RINGCHURN_SET", "a.x=1 y=2", 1);
