@@ -87,7 +87,6 @@ Json deferred_json(const DeferredCost& later) {
           {"object_unknown", later.object_bytes ? Json(nullptr) : Json(later.object_unknown)},
           {"seconds", later.seconds},
           {"byte_seconds", or_null(later.byte_seconds)},
-          {"retire_cpu_us", nullptr},
           {"retire_measured_by", kRetireCommand}};
 }
 
