@@ -12,13 +12,16 @@ def _parts(bill):
             for part in bill["parts"]]
 
 
-def _sentence(made, others):
+def _sentence(made, others, after_a_load):
     said = []
     for bill in made:
         dearest = max(bill["parts"], key=lambda part: part["us"])
         said.append(f"{bill['of']} costs {amount(bill['whole']['us'])} us, most of it for "
                     f"{dearest['name']} ({amount(dearest['us'])} us)")
     sentence = "; ".join(said) + ". " if said else ""
+    if made and after_a_load:
+        sentence += ("Measured after the load, with both ends on one thread and few in flight: not "
+                     "the cost of the load. ")
     if made:
         sentence += made[0]["who_pays"] + " "
     if any(part["us"] < 0 for bill in made for part in bill["parts"]):
@@ -43,8 +46,9 @@ def section(result):
     made = [bill for bill in bills if bill["obstacle"] is None]
     others = [bill for bill in bills if bill["obstacle"] is not None]
     title = "Where the cost goes"
+    after_a_load = not result.get("comparison")
     if not made:
-        return Section("bills", title, _sentence(made, others))
+        return Section("bills", title, _sentence(made, others, after_a_load))
     # A sum that goes back reaches further than it ends.
     most = max(sum(max(us, 0) for _, us, _ in _parts(bill)) for bill in made)
 
@@ -57,7 +61,7 @@ def section(result):
     steps = [[bill["of"], f"{step['side']} {step['step']}", step["part"], amount(step["us"]),
               interval(step["ci_low"], step["ci_high"])]
              for bill in made for step in bill["steps"]]
-    return Section("bills", title, _sentence(made, others),
+    return Section("bills", title, _sentence(made, others, after_a_load),
                    Chart("Bars laid end to end: the CPU time of a connection, both ends, and below "
                          "it each of its parts in its place.", draw),
                    [Table("Each part, microseconds of CPU",
