@@ -2,19 +2,18 @@
 #include "bench/bill.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <numeric>
 #include <sstream>
 
-#include "bench/compare.h"
-#include "bench/interrupt.h"
-#include "bench/verdicts.h"
-#include "ring/error.h"
+#include "workloads/story.h"
 
 namespace ringchurn {
 
@@ -210,48 +209,6 @@ DeferredCost deferred_cost(std::optional<double> time_wait_per_connection, int d
         *time_wait_per_connection * static_cast<double>(*cost.object_bytes) * cost.seconds;
   }
   return cost;
-}
-
-// -- after a run ----------------------------------------------------------------------------------
-
-namespace {
-
-Bill measure_bill(Options options, const Plan& plan, std::size_t index, const Lab& lab) {
-  const Scenario& scenario = plan.scenarios[index];
-  if (const std::string why = lockstep_obstacle(scenario); !why.empty()) {
-    return no_bill(scenario.name, why);
-  }
-  if (!scenario.sysctls.empty()) {
-    return no_bill(scenario.name, "it has a network of its own: ask compare for its bill");
-  }
-  const char* const kCutShort = "the run was interrupted";
-  if (interrupted()) return no_bill(scenario.name, kCutShort);
-  options.concurrency = kCompareConcurrency;
-  options.duration = std::chrono::seconds(1);
-  options.progress = ProgressWish::never;
-  const Arm arm{scenario.name, {0}, {1.0}, plan.arms.front().ways};
-  Plan alone{{scenario}, {arm}, {plan.files[index]}, {plan.settings[index]}};
-  const CompareResult result = compare(options, alone, lab);
-  if (result.run.interrupted) return no_bill(scenario.name, kCutShort);
-  for (const Verdict& verdict : result.run.verdicts) {
-    if (verdict.ok || verdict.advisory) continue;
-    return no_bill(scenario.name, fmt::format("{}: {}", verdict.name, verdict.evidence));
-  }
-  return *result.arms.front().bill;
-}
-
-}  // namespace
-
-std::vector<Bill> measure_bills(const Options& options, const Plan& plan, const Lab& lab) {
-  std::vector<Bill> bills;
-  for (std::size_t i = 0; i < plan.scenarios.size(); ++i) {
-    try {
-      bills.push_back(measure_bill(options, plan, i, lab));
-    } catch (const Error& error) {
-      bills.push_back(no_bill(plan.scenarios[i].name, error.what()));
-    }
-  }
-  return bills;
 }
 
 }  // namespace ringchurn

@@ -1,16 +1,15 @@
 // The bill: where the CPU time of a scenario's connections goes, in parts that add up to the whole.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
-#include <vector>
 
-#include "bench/lab.h"
 #include "bench/lockstep.h"
-#include "bench/options.h"
-#include "bench/plan.h"
 #include "bench/result.h"
 #include "bench/statistics.h"
+#include "workloads/script.h"
 
 namespace ringchurn {
 
@@ -42,10 +41,5 @@ std::optional<std::uint64_t> slab_object_bytes(const std::string& name, const st
 extern const char* const kWhoPays;
 /// What measures the CPU time of retiring a socket in TIME_WAIT: no bill has it.
 extern const char* const kRetireCommand;
-
-/// A bill for each scenario of `plan`, measured here and now, some two seconds each: a comparison
-/// of the scenario alone, with both ends on the calling thread. What cannot be measured has a bill
-/// that says why: the run that it belongs to is over, and keeps its result.
-std::vector<Bill> measure_bills(const Options& options, const Plan& plan, const Lab& lab);
 
 }  // namespace ringchurn

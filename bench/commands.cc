@@ -12,7 +12,6 @@
 #include <memory>
 
 #include "bench/atlas.h"
-#include "bench/bill.h"
 #include "bench/catalogue.h"
 #include "bench/compare.h"
 #include "bench/completion.h"

@@ -1,6 +1,8 @@
 // `ringchurn compare`: arms interleaved in one process, and what the difference is, with its error.
 #pragma once
 
+#include <vector>
+
 #include "bench/lab.h"
 #include "bench/options.h"
 #include "bench/plan.h"
@@ -17,5 +19,10 @@ CompareResult compare(const Options& options, const Plan& plan, const Lab& lab);
 /// plays plan.arms[0] against them, and compares the CPU time that their processes take. `lab` must
 /// be private. The servers are ended before it returns.
 CompareResult compare_servers(const Options& options, const Plan& plan, const Lab& lab);
+
+/// A bill for each scenario of `plan`, measured here and now, some two seconds each: a comparison
+/// of the scenario alone, with both ends on the calling thread. What cannot be measured has a bill
+/// that says why: the run that it belongs to is over, and keeps its result.
+std::vector<Bill> measure_bills(const Options& options, const Plan& plan, const Lab& lab);
 
 }  // namespace ringchurn

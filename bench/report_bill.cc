@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "bench/bill.h"
+#include "bench/options.h"
 
 namespace ringchurn {
 namespace {
