@@ -20,7 +20,7 @@ CompareResult compare(const Options& options, const Plan& plan, const Lab& lab);
 /// be private. The servers are ended before it returns.
 CompareResult compare_servers(const Options& options, const Plan& plan, const Lab& lab);
 
-/// A bill for each scenario of `plan`, measured here and now, some two seconds each: a comparison
+/// A bill for each scenario of `plan`, measured here and now, some three seconds each: a comparison
 /// of the scenario alone, with both ends on the calling thread. What cannot be measured has a bill
 /// that says why: the run that it belongs to is over, and keeps its result.
 std::vector<Bill> measure_bills(const Options& options, const Plan& plan, const Lab& lab);

@@ -21,11 +21,8 @@
 namespace ringchurn {
 namespace {
 
-/// Long against the ends of a slice, where fewer connections are in flight; short against the drift
-/// of a machine. With many in flight a slice is as long as it takes to play some twenty times as
-/// many.
-constexpr Nanoseconds kSlice_ns = 20'000'000;
-constexpr Nanoseconds kSlicePerConnection_ns = 400'000;
+/// With many in flight a slice is as long as it takes to play some thirty times as many.
+constexpr Nanoseconds kSlicePerConnection_ns = 600'000;
 /// Not measured: caches, slabs and the CPU's clock warm up.
 constexpr unsigned kWarmUpBlocks = 2;
 

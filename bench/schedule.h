@@ -9,11 +9,16 @@
 
 namespace ringchurn {
 
-/// What an arm plays and nobody measures, where another arm played before it in its block. The kernel
-/// frees the inodes of closed sockets after an RCU grace period, in bursts, on the account of who
-/// runs then: every 8 to 16 ms on a busy CPU, 4% of its time (Linux 6.18, HZ=250,
+/// What an arm plays and nobody measures, where another arm played before it in its block. The
+/// kernel frees the inodes of closed sockets after an RCU grace period, in bursts, on the account
+/// of who runs then: every 8 to 16 ms on a busy CPU, 4% of its time (Linux 6.18, HZ=250,
 /// irq:softirq_entry). After two periods an arm pays for its own closes and for nobody else's.
 constexpr Nanoseconds kLeadIn_ns = 30'000'000;
+
+/// What an arm plays in one go and is measured, with few connections in flight. Long against the
+/// ends of a slice, where fewer connections are in flight, and no shorter than a lead-in, which
+/// nobody measures; short against the drift of a machine.
+constexpr Nanoseconds kSlice_ns = 30'000'000;
 
 /// One block's schedule: a random permutation of the arms 0..arms-1, then the same backwards, so
 /// that each arm runs twice. For two arms this is ABBA or BAAB.
