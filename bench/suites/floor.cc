@@ -142,8 +142,10 @@ bool Floor::can_play(const Scenario& scenario) {
            step.op == Op::close;
   };
   const auto alone = [&plain](const Step& step) {
-    return plain(step) && step.socket == 0 && step.overlap == Overlap::none && step.detail == 0 &&
-           step.payload.empty();
+    // A call that blocks has no limit of its own; an end of file comes.
+    const bool waits_in_vain = step.limited && step.op != Op::recv_eof;
+    return plain(step) && !waits_in_vain && step.socket == 0 && step.overlap == Overlap::none &&
+           step.detail == 0 && step.payload.empty();
   };
   const auto blocking = [&](const Script& script) {
     return std::all_of(script.steps.begin(), script.steps.end(), [&](const Step& step) {
