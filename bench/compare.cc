@@ -20,7 +20,7 @@
 #include "bench/interrupt.h"
 #include "bench/kernel_counters.h"
 #include "bench/meter.h"
-#include "bench/report_text.h"
+#include "bench/report_arms.h"
 #include "bench/side_network.h"
 #include "bench/verdicts.h"
 #include "bench/ways.h"

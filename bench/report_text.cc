@@ -19,20 +19,12 @@
 #include <vector>
 
 #include "bench/phase.h"
+#include "bench/report_arms.h"
 #include "bench/report_bill.h"
 #include "bench/requirement.h"
-#include "bench/sweep.h"
 
 namespace ringchurn {
 namespace {
-
-std::string section(std::string_view title, const std::string& body, const TextStyle& style) {
-  return fmt::format("\n{}\n{}", tinted(title, Tint::bold, style), body);
-}
-
-std::string section(std::string_view title, const Table& table, const TextStyle& style) {
-  return section(title, table.empty() ? "  none\n" : table.text(style), style);
-}
 
 std::string ends_text(const Context& context) {
   if (context.side == PlayedSide::both) return "layout " + context.layout;
@@ -411,114 +403,7 @@ std::string account(const RunResult& result, const TextStyle& style) {
          counters(result.kernel, style);
 }
 
-std::string interval(const std::optional<Estimate>& estimate, int decimals) {
-  if (!estimate) return "-";
-  return fmt::format("{} [{}, {}]", grouped(estimate->value, decimals),
-                     grouped(estimate->ci_low, decimals), grouped(estimate->ci_high, decimals));
-}
-
-/// A share of a cost as "0.65%", so that half a percent can be told from a third.
-std::string percent_of_cost(double share) { return grouped(100 * share, 2) + "%"; }
-
-/// What the comparison could have seen; nothing with too few blocks.
-std::string detectable(const CompareResult& result) {
-  const std::optional<double>& effect = result.resolution.minimum_detectable_effect;
-  if (!effect) return "";
-  return fmt::format(
-      " The smallest difference that four of five such comparisons would have shown: {}{}.",
-      percent_of_cost(*effect), result.arms.size() > 2 ? ", of the arm that varies most" : "");
-}
-
-std::string arms(const CompareResult& result, const TextStyle& style) {
-  const std::string heading = result.sweep ? point_heading(*result.sweep) : "arm";
-  Table table({{heading.c_str(), false, true},
-               {"connections", true},
-               {"CPU us", true},
-               {"ratio [95% interval]", true},
-               {"difference us [95%]", true}});
-  for (const ArmResult& arm : result.arms) {
-    const bool is_baseline = &arm == &result.arms.front();
-    const auto index = static_cast<std::size_t>(&arm - result.arms.data());
-    table.add({result.sweep ? point_label(result.sweep->points[index]) : arm.name,
-               grouped(arm.connections), grouped(arm.cpu_us_per_connection, 2),
-               is_baseline ? "baseline" : interval(arm.ratio, 3),
-               is_baseline ? "" : interval(arm.difference_us, 2)});
-  }
-  table.add({"A/A control", "", "", interval(result.a_a, 3), ""});
-  std::string method = fmt::format(
-      "{} blocks, slices of {} ms, {} s measured; the account above has the warm-up, lead-ins and "
-      "control, too. The control is one half of the baseline's slices against the other: what the "
-      "method calls a difference where there is none.",
-      grouped(std::uint64_t{result.blocks}), grouped(result.slice_ms, 1),
-      grouped(result.measured_s, 1));
-  method += detectable(result);
-  return section("CPU OF A CONNECTION, us, " + result.whose,
-                 table.text(style) + wrap("  " + method, style.width, 2), style);
-}
-
-/// Beside the bills: what else a connection of each arm does.
-std::string beside(const CompareResult& result, const TextStyle& style) {
-  if (std::none_of(result.arms.begin(), result.arms.end(),
-                   [](const ArmResult& arm) { return arm.bill.has_value(); })) {
-    return "";
-  }
-  Table table({{"arm", false, true},
-               {"segments", true},
-               {"acknowledgements", true},
-               {"TIME_WAIT", true},
-               {"io_uring_enter", true},
-               {"wake-ups", true}});
-  const auto number = [](const std::optional<double>& figure) {
-    return figure ? grouped(*figure, 2) : "-";
-  };
-  for (const ArmResult& arm : result.arms) {
-    table.add({arm.name, number(arm.segments_per_connection), number(arm.pure_acks_per_connection),
-               number(arm.time_wait_per_connection), number(arm.syscalls_per_connection),
-               number(arm.wake_ups_per_connection)});
-  }
-  return section("BESIDE IT, per connection", table, style);
-}
-
-std::string points(const CompareResult& result, const TextStyle& style) {
-  if (!result.sweep) return "";
-  return section("THE SWEEP", sweep_table(*result.sweep, style), style);
-}
-
 }  // namespace
-
-std::string comparison_sentence(const ArmResult& arm, const ArmResult& baseline) {
-  const std::string cpu = fmt::format(
-      "{} us against {} us", grouped(arm.cpu_us_per_connection, 1),
-      grouped(arm.baseline_us > 0 ? arm.baseline_us : baseline.cpu_us_per_connection, 1));
-  if (!arm.ratio) {
-    return fmt::format("no answer for {} against {}: too few blocks were measured; {}", arm.name,
-                       baseline.name, cpu);
-  }
-  const double percent = 100 * (arm.ratio->value - 1);
-  const double half_width = 50 * (arm.ratio->ci_high - arm.ratio->ci_low);
-  const int decimals = half_width < 0.1 ? 2 : 1;
-  if (!arm.differs()) {
-    const std::string among_arms =
-        arm.ratio->includes(1)
-            ? ""
-            : fmt::format("; among so many arms chance does that, p {:.2g} by Holm", *arm.p_holm);
-    return fmt::format("no difference found between {} and {}: {} (95% interval {} to {}{}), {}",
-                       arm.name, baseline.name, signed_percent(percent, decimals),
-                       signed_percent(100 * (arm.ratio->ci_low - 1), decimals),
-                       signed_percent(100 * (arm.ratio->ci_high - 1), decimals), among_arms, cpu);
-  }
-  // A skewed interval is told by its ends, the nearer one to 0 first.
-  const double low = 100 * (arm.ratio->ci_low - 1), high = 100 * (arm.ratio->ci_high - 1);
-  const bool is_skewed = std::abs((low + high) / 2 - percent) > half_width / 4;
-  const std::string error =
-      is_skewed
-          ? fmt::format("{} to {}", grouped(std::min(std::abs(low), std::abs(high)), decimals),
-                        grouped(std::max(std::abs(low), std::abs(high)), decimals))
-          : "±" + grouped(half_width, decimals);
-  return fmt::format("{} costs {}% ({}) {} CPU per connection than {}: {}", arm.name,
-                     grouped(std::abs(percent), decimals), error, percent < 0 ? "less" : "more",
-                     baseline.name, cpu);
-}
 
 std::string verdict_lines(const std::vector<Verdict>& verdicts, const TextStyle& style) {
   constexpr std::size_t kIndent = 8;
@@ -577,8 +462,8 @@ std::string compare_report(const CompareResult& result, const TextStyle& style) 
     names += fmt::format("{}{}", names.empty() ? "" : " vs ", arm.name);
   }
   std::string text = header(shorten(printable(names), style.width), result.run.context, style) +
-                     account(result.run, style) + arms(result, style) + points(result, style) +
-                     beside(result, style) + bills_text(bills_of(result), false, style) +
+                     account(result.run, style) + arms_text(result, style) +
+                     bills_text(bills_of(result), false, style) +
                      verdicts(result.run.verdicts, style) + '\n' + conclusion(result.run, style);
   std::string_view sentences = result.sentence;  // one a line
   while (!sentences.empty()) {
@@ -605,8 +490,8 @@ std::string gate_report(const GateResult& result, const TextStyle& style) {
   costs.add({"candidate", gate.candidate, cost(gate.candidate_value)});
   std::string body = costs.text(style);
   if (gate.ratio) {
-    body += fmt::format("  ratio {}, {} pairs, margin {:g}%\n", interval(gate.ratio, 3), gate.pairs,
-                        100 * gate.margin);
+    body += fmt::format("  ratio {}, {} pairs, margin {:g}%\n", interval_text(gate.ratio, 3),
+                        gate.pairs, 100 * gate.margin);
   }
   Table requirements({{""}, {"required", false, true}, {"it is", true}});
   for (const RequirementResult& row : gate.requirements) {

@@ -35,11 +35,4 @@ std::string gate_failures(const GateResult& result);
 std::string doctor_report(const MachineFacts& facts, const std::vector<Verdict>& verdicts,
                           const TextStyle& style);
 
-/// The answer of a comparison in words to be quoted: "rst-client costs 15.8% (±0.6) less CPU per
-/// connection than graceful: 26.1 us against 31.0 us", where ± is half of the 95% interval, in
-/// percentage points. An interval that includes 1, or a p-value that Holm's adjustment for all arms
-/// raises above 0.05, answers that no difference was shown, and says how small one could have been.
-/// Without a ratio it says that there is no answer, and why.
-std::string comparison_sentence(const ArmResult& arm, const ArmResult& baseline);
-
 }  // namespace ringchurn

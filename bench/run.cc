@@ -596,38 +596,6 @@ std::string Crew::failure() const {
   return {};
 }
 
-/// Everything that was asked for was begun, and nothing broke.
-Verdict load_completed(const Options& options, const RunResult& result,
-                       const std::string& failure) {
-  Verdict verdict{.name = "load completed"};
-  std::uint64_t begun = 0;
-  std::uint64_t served = 0;
-  for (const ScenarioResult& scenario : result.scenarios) {
-    begun += scenario.client.opened;
-    served += scenario.server.opened;
-  }
-  if (result.context.side == PlayedSide::server) {
-    verdict.ok = failure.empty();
-    verdict.evidence = fmt::format("{} connections served in {:.2f} s{}{}", grouped(served),
-                                   result.context.elapsed_s, failure.empty() ? "" : "; ", failure);
-    return verdict;
-  }
-  verdict.evidence = options.connections ? fmt::format("{} of {} connections begun", grouped(begun),
-                                                       grouped(*options.connections))
-                                         : fmt::format("{:.2f} s", result.context.elapsed_s);
-  const bool all = !options.connections || begun == *options.connections;
-  const bool measured = result.context.warm_up_s == 0 || result.cost.connections > 0;
-  verdict.ok = failure.empty() && all && measured && !result.interrupted;
-  verdict.advisory = failure.empty() && result.interrupted;
-  if (!failure.empty()) verdict.evidence += "; " + failure;
-  if (result.interrupted) verdict.evidence += "; interrupted";
-  if (!verdict.ok) verdict.remedy = "the numbers are what was counted until it stopped";
-  if (measured) return verdict;
-  verdict.evidence += "; it was over before its warm-up";
-  verdict.remedy = "ask for a shorter --warm-up, or for more connections";
-  return verdict;
-}
-
 /// How the client's threads kept the pace, and how long nothing ended.
 void add_pace(const Options& options, const LoadFacts& facts, RunResult& result) {
   PaceReport pace;
@@ -680,7 +648,8 @@ RunResult run(const Options& options, const Plan& plan, const Site& site) {
   for (const Verdict& verdict : judge_pace(result)) result.verdicts.push_back(verdict);
   for (const Verdict& verdict : crew.sampler().verdicts()) result.verdicts.push_back(verdict);
   result.series = crew.sampler().series();
-  result.verdicts.insert(result.verdicts.begin(), load_completed(options, result, crew.failure()));
+  result.verdicts.insert(result.verdicts.begin(),
+                         judge_load(result, options.connections, crew.failure()));
   return result;
 }
 

@@ -236,4 +236,12 @@ std::string Table::text(const TextStyle& style) const {
   return text;
 }
 
+std::string section(std::string_view title, const std::string& body, const TextStyle& style) {
+  return fmt::format("\n{}\n{}", tinted(title, Tint::bold, style), body);
+}
+
+std::string section(std::string_view title, const Table& table, const TextStyle& style) {
+  return section(title, table.empty() ? "  none\n" : table.text(style), style);
+}
+
 }  // namespace ringchurn

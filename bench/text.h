@@ -88,4 +88,8 @@ class Table {
   std::vector<std::vector<Cell>> rows_;
 };
 
+/// A section of a report: an empty line, its title, and its body; a table without rows is "none".
+std::string section(std::string_view title, const std::string& body, const TextStyle& style);
+std::string section(std::string_view title, const Table& table, const TextStyle& style);
+
 }  // namespace ringchurn

@@ -462,6 +462,37 @@ std::vector<Verdict> judge(const RunResult& result, const LoadFacts& facts, Judg
   return verdicts;
 }
 
+Verdict judge_load(const RunResult& result, std::optional<std::uint64_t> asked,
+                   const std::string& failure) {
+  Verdict verdict{.name = "load completed"};
+  std::uint64_t begun = 0;
+  std::uint64_t served = 0;
+  for (const ScenarioResult& scenario : result.scenarios) {
+    begun += scenario.client.opened;
+    served += scenario.server.opened;
+  }
+  if (result.context.side == PlayedSide::server) {
+    verdict.ok = failure.empty();
+    verdict.evidence = fmt::format("{} connections served in {:.2f} s{}{}", grouped(served),
+                                   result.context.elapsed_s, failure.empty() ? "" : "; ", failure);
+    return verdict;
+  }
+  verdict.evidence =
+      asked ? fmt::format("{} of {} connections begun", grouped(begun), grouped(*asked))
+            : fmt::format("{:.2f} s", result.context.elapsed_s);
+  const bool all = !asked || begun == *asked;
+  const bool measured = result.context.warm_up_s == 0 || result.cost.connections > 0;
+  verdict.ok = failure.empty() && all && measured && !result.interrupted;
+  verdict.advisory = failure.empty() && result.interrupted;
+  if (!failure.empty()) verdict.evidence += "; " + failure;
+  if (result.interrupted) verdict.evidence += "; interrupted";
+  if (!verdict.ok) verdict.remedy = "the numbers are what was counted until it stopped";
+  if (measured) return verdict;
+  verdict.evidence += "; it was over before its warm-up";
+  verdict.remedy = "ask for a shorter --warm-up, or for more connections";
+  return verdict;
+}
+
 std::vector<Verdict> judge_pace(const RunResult& result) {
   std::vector<Verdict> verdicts;
   if (result.open_loop) verdicts.push_back(generator_kept_up(result));

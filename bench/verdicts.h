@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "bench/account.h"
@@ -23,6 +25,11 @@ std::vector<Verdict> judge(const RunResult& result, const LoadFacts& facts,
 /// The part of it that needs no more than the result and what the kernel counted. In a merged
 /// result, the kernel's verdicts are advisory: neither machine's network is known to be private.
 std::vector<Verdict> judge_account(const RunResult& result, const KernelCounters& counted);
+
+/// Whether everything was begun that was `asked` for (connections; empty: as many as come), and
+/// nothing broke: `failure` says what did, or is "". An interrupted load advises.
+Verdict judge_load(const RunResult& result, std::optional<std::uint64_t> asked,
+                   const std::string& failure);
 
 /// Judges what only some loads have: an open loop's pace, and a port space that may run out. Both
 /// advise: the times that they doubt are honest.

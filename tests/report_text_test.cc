@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "bench/report_arms.h"
 #include "tests/report_testing.h"
 #include "tests/sample_results.h"
 
