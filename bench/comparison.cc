@@ -117,11 +117,9 @@ void Comparison::block(bool measured) {
   if (measured) {
     for (auto& costs : blocks_) costs.emplace_back();
   }
-  std::optional<std::size_t> before;
+  LeadIns lead_ins;
   for (std::size_t arm : mirrored_block(static_cast<std::uint8_t>(slots_.size()), random_)) {
-    const std::size_t played = arm == kControl ? kBaseline : arm;
-    slice(arm, played == before ? 0 : kLeadIn_ns, measured);
-    before = played;
+    slice(arm, lead_ins.before(arm == kControl ? kBaseline : arm), measured);
     if (is_cut_short()) break;
   }
   if (measured && is_cut_short()) {  // a block is whole or is not

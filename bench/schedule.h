@@ -1,7 +1,10 @@
 // In which order a comparison runs its arms: in blocks, each a random order followed by its mirror.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "workloads/moments.h"
@@ -14,6 +17,18 @@ namespace ringchurn {
 /// of who runs then: every 8 to 16 ms on a busy CPU, 4% of its time (Linux 6.18, HZ=250,
 /// irq:softirq_entry). After two periods an arm pays for its own closes and for nobody else's.
 constexpr Nanoseconds kLeadIn_ns = 30'000'000;
+
+/// How long each arm of a block leads in, asked in the order in which they play.
+class LeadIns {
+ public:
+  /// 0 where `arm` goes on.
+  Nanoseconds before(std::size_t arm) {
+    return std::exchange(played_, arm) == arm ? 0 : kLeadIn_ns;
+  }
+
+ private:
+  std::optional<std::size_t> played_;
+};
 
 /// What an arm plays in one go and is measured, with few connections in flight. Long against the
 /// ends of a slice, where fewer connections are in flight, and no shorter than a lead-in, which

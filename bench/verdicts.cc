@@ -411,8 +411,7 @@ Verdict resolution_is_reached(const CompareResult& result) {
   const double times_as_long = std::pow(*resolution.half_width / asked, 2);
   verdict.remedy = fmt::format(
       "not reached: that would take some {:.0f} s of measuring: give a longer --max-time, or ask "
-      "for "
-      "a wider interval",
+      "for a wider interval",
       std::ceil(1.1 * times_as_long * result.measured_s));
   return verdict;
 }

@@ -4,7 +4,6 @@
 #include <benchmark/benchmark.h>
 
 #include <memory>
-#include <optional>
 
 #include "bench/cpu_time.h"
 #include "bench/schedule.h"
@@ -37,10 +36,9 @@ class Contest {
 
   void block(bool measured) {
     BlockCost costs[2];
-    std::optional<std::uint8_t> arm_before;
+    LeadIns lead_ins;
     for (const std::uint8_t arm : mirrored_block(2, random_)) {
-      if (arm != arm_before) play(arm, kLeadIn_ns);
-      arm_before = arm;
+      if (const Nanoseconds time = lead_ins.before(arm); time > 0) play(arm, time);
       const std::uint64_t before = clock_.now_ns();
       const std::uint64_t connections = play(arm, kSlice_ns);
       costs[arm].cost += static_cast<double>(clock_.now_ns() - before);
